@@ -1,0 +1,127 @@
+"""Packets and rules: captures and frames in, headers, first matches, verdicts and counters out.
+
+    for frames in read_capture([octets], "adcd.pcap"):
+        headers = decode(frames)
+        rule = classify(headers, table)
+
+Everything works in two modes with the same results. Plain mode needs nothing but Python and starts at once;
+compiled mode (`compiled=True` where arrays begin: read_capture, frames_of, compile_rules, place, Counters.of)
+needs numpy and numba, which are imported when first used. The engine opens no file and asks no clock.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.arrays import is_compiled, take
+    from engine.build import frames_of, write_pcap
+    from engine.capture import CaptureError, Frames, read_capture
+    from engine.classify import Counters, classify, count
+    from engine.compile import MatchTable, compile_rules
+    from engine.fields import (
+        COMPLETE,
+        FIELD,
+        FIELDS,
+        FRAGMENT,
+        MALFORMED,
+        NOT_IP,
+        PARTIAL,
+        STATUSES,
+        TRUNCATED,
+    )
+    from engine.headers import Headers, address, cell, decode, row, select
+    from engine.judge import VERDICTS, Judgement, Leg, RuleSet, judge, logged
+    from engine.kernels import telling_compilation
+    from engine.linktypes import LINKTYPES, name_of
+    from engine.rewrite import rewrite
+    from engine.rules import Rule, Test, matches
+    from engine.vantage import HOOKS, Journey, Vantage, orient, place
+    from engine.warmth import warm
+
+_HOME = {
+    "arrays": "is_compiled take",
+    "build": "frames_of write_pcap",
+    "capture": "CaptureError Frames read_capture",
+    "classify": "Counters classify count",
+    "compile": "MatchTable compile_rules",
+    "fields": "COMPLETE FIELD FIELDS FRAGMENT MALFORMED NOT_IP PARTIAL STATUSES TRUNCATED",
+    "headers": "Headers address cell decode row select",
+    "judge": "VERDICTS Judgement Leg RuleSet judge logged",
+    "kernels": "telling_compilation",
+    "linktypes": "LINKTYPES name_of",
+    "rewrite": "rewrite",
+    "rules": "Rule Test matches",
+    "vantage": "HOOKS Journey Vantage orient place",
+    "warmth": "warm",
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
+
+__all__ = [
+    "COMPLETE",
+    "FIELD",
+    "FIELDS",
+    "FRAGMENT",
+    "HOOKS",
+    "LINKTYPES",
+    "MALFORMED",
+    "NOT_IP",
+    "PARTIAL",
+    "STATUSES",
+    "TRUNCATED",
+    "VERDICTS",
+    "CaptureError",
+    "Counters",
+    "Frames",
+    "Headers",
+    "Journey",
+    "Judgement",
+    "Leg",
+    "MatchTable",
+    "Rule",
+    "RuleSet",
+    "Test",
+    "Vantage",
+    "address",
+    "cell",
+    "classify",
+    "compile_rules",
+    "count",
+    "decode",
+    "frames_of",
+    "is_compiled",
+    "judge",
+    "logged",
+    "matches",
+    "name_of",
+    "orient",
+    "place",
+    "read_capture",
+    "rewrite",
+    "row",
+    "select",
+    "take",
+    "telling_compilation",
+    "warm",
+    "write_pcap",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for (PEP 562)."""
+    if name not in _MODULE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
+    return value
+
+
+class _Face(ModuleType):
+    """Keeps `engine.classify` the function when the module of that name is loaded, and `engine.judge` too."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (isinstance(value, ModuleType) and name in _MODULE):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face

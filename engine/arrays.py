@@ -1,0 +1,87 @@
+"""Flat arrays of two makes: `array.array` and `bytes` for plain Python, numpy for compiled kernels.
+
+Both index alike and hold the same integers, so one kernel source serves both. Small captures are answered
+with the first and never wait for numpy to load; large ones are worth the wait. A kind is numpy's short name
+of an integer type.
+"""
+
+import sys
+from array import array
+from collections.abc import Iterable
+from typing import Any
+
+# The two makes share indexing and len and no common type that would say so.
+Array = Any
+
+KINDS = {"u1": "B", "u4": "I", "i4": "i", "i8": "q"}  # numpy's name: array's typecode
+
+
+def is_compiled(a: Array) -> bool:
+    """Whether `a` belongs to compiled mode: whether it is a numpy array."""
+    return hasattr(a, "dtype")
+
+
+def zeros(kind: str, n: int, compiled: bool) -> Array:
+    """`n` zeros."""
+    if compiled:
+        import numpy
+
+        return numpy.zeros(n, kind)
+    one = array(KINDS[kind], (0,))
+    return one * n
+
+
+def as_array(values: Iterable[int], kind: str, compiled: bool) -> Array:
+    """The same values in an array of that kind and make; what already is one is handed back."""
+    if compiled:
+        import numpy
+
+        if isinstance(values, bytes | bytearray | memoryview):
+            return numpy.frombuffer(values, "u1").astype(kind)  # a copy: those octets are read-only
+        elif not isinstance(values, numpy.ndarray | array | list | tuple):
+            values = list(values)
+        return numpy.ascontiguousarray(numpy.asarray(values, kind))
+    if isinstance(values, array) and values.typecode == KINDS[kind]:
+        return values
+    return array(KINDS[kind], values)
+
+
+def of_octets(octets: Any, compiled: bool) -> Array:
+    """Octets as kernels read them. Always read-only, so that a kernel has one signature."""
+    if compiled:
+        import numpy
+
+        return numpy.frombuffer(memoryview(octets).toreadonly(), "u1")
+    return octets if isinstance(octets, bytes) else memoryview(octets).toreadonly()
+
+
+def of_words(little_endian: bytes, compiled: bool) -> Array:
+    """64-bit words from their little-endian octets, as an 'i8' array."""
+    if compiled:
+        import numpy
+
+        return numpy.frombuffer(little_endian, "<i8").astype("i8")
+    words = array("q")
+    words.frombytes(little_endian)
+    if sys.byteorder == "big":
+        words.byteswap()
+    return words
+
+
+def take(values: Array, rows: Array) -> Array:
+    """values[row] for every row, in an array of the same kind and make."""
+    if is_compiled(values):
+        return values[rows]
+    return array(values.typecode, [values[row] for row in rows])
+
+
+def join(parts: list[Array], kind: str, compiled: bool) -> Array:
+    """The parts, one after the other."""
+    if compiled:
+        import numpy
+
+        return numpy.concatenate([numpy.asarray(part, kind) for part in parts] or [numpy.zeros(0, kind)])
+    whole = array(KINDS[kind])
+    for part in parts:
+        whole.extend(part)
+    return whole

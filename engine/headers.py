@@ -1,0 +1,144 @@
+"""Frames -> Headers: a column per field of FIELDS and a status per packet.
+
+The outermost IP header counts: nothing is decapsulated and nothing reassembled. VLAN tags are passed over;
+PPPoE, MPLS and LLC are not IP. The data of a packet ends where its IP length says or where the frame was
+cut, whichever comes first; an IP length of 0 (left to the adapter) means all of the frame. A chain of IPv6
+extensions is followed through hop-by-hop, routing, destination options and fragment headers, 16 of them at
+most; whatever else it meets, AH and ESP among them, is the upper layer.
+"""
+
+import ipaddress
+from functools import cache
+from typing import NamedTuple
+
+from engine.arrays import Array, as_array, is_compiled, zeros
+from engine.capture import Frames
+from engine.fields import COLUMN, COLUMNS, FIELD, PARTIAL, STATUSES
+from engine.linktypes import LINKTYPES
+
+
+class Headers(NamedTuple):
+    """Of n packets; column c of packet p is value[c * n + p]."""
+
+    value: Array  # u4[columns * n]
+    status: Array  # u1[n]  a number of STATUSES; up to PARTIAL a packet can be judged
+    count: int  # type: ignore[assignment]  # hides tuple.count
+
+    @property
+    def compiled(self) -> bool:
+        return is_compiled(self.value)
+
+
+class Transport(NamedTuple):
+    """Where the upper-layer header of a protocol has what rules test."""
+
+    proto: int
+    header: int  # octets it has at least
+    ports: int = -1
+    type: int = -1
+    code: int = -1
+    flags: int = -1
+    versions: tuple[int, ...] = (4, 6)
+
+
+TRANSPORTS = (
+    #         proto  header
+    Transport(6,     20, ports=0, flags=12),
+    Transport(17,    8,  ports=0),
+    Transport(1,     8,  type=0, code=1, versions=(4,)),
+    Transport(58,    4,  type=0, code=1, versions=(6,)),
+    Transport(89,    24, type=1),
+    Transport(135,   8,  type=2, versions=(6,)),
+)  # fmt: skip
+
+
+@cache
+def _links(compiled: bool) -> Array:
+    rows = ((row.number, row.how, row.header, row.where, row.ethertype) for row in LINKTYPES.values())
+    return as_array([word for row in rows for word in row], "i4", compiled)
+
+
+@cache
+def _layout(compiled: bool) -> Array:
+    words = [0, -1, -1, -1, -1] * 512
+    for row in TRANSPORTS:
+        for version in row.versions:
+            at = 5 * (version // 6 * 256 + row.proto)
+            words[at : at + 5] = row.header, row.ports, row.type, row.code, row.flags
+    return as_array(words, "i4", compiled)
+
+
+def decode(frames: Frames) -> Headers:
+    """Read the headers of a batch, in the mode of its arrays."""
+    from engine.kernels.decode import ipv4, ipv6, link, transport
+
+    compiled, n = is_compiled(frames.data), frames.count
+    value, status = zeros("u4", COLUMNS * n, compiled), zeros("u1", n, compiled)
+    net, upper, limit = (zeros("i8", n, compiled) for _ in range(3))
+    ether = zeros("i4", n, compiled)
+    data, start, captured, length = frames.data, frames.start, frames.captured, frames.length
+    link(data, start, captured, frames.linktype, _links(compiled), n, net, ether, upper, value, status)
+    ipv4(data, start, captured, length, net, ether, n, upper, limit, value, status)
+    ipv6(data, start, captured, length, net, ether, n, upper, limit, value, status)
+    transport(data, upper, limit, _layout(compiled), n, value, status)
+    return Headers(value, status, n)
+
+
+def select(headers: Headers, rows: Array, count: int) -> Headers:
+    """The packets of the first `count` rows listed, only."""
+    from engine.kernels.journey import gather
+
+    compiled = headers.compiled
+    value, status = zeros("u4", COLUMNS * count, compiled), zeros("u1", count, compiled)
+    gather(headers.value, headers.status, rows, headers.count, count, COLUMNS, value, status)
+    return Headers(value, status, count)
+
+
+def cell(headers: Headers, name: str, p: int) -> int:
+    """The value of a field of packet p; an address is one number."""
+    value, first = 0, COLUMN[name]
+    for column in range(first, first + FIELD[name].words):
+        value = value << 32 | int(headers.value[column * headers.count + p])
+    return value
+
+
+def address(headers: Headers, p: int, name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """src_addr or dst_addr of packet p; None where the packet has none that could be read."""
+    version, number = cell(headers, "version", p), cell(headers, name, p)
+    if version == 4 and (number or _has_addresses(headers, p)):
+        return ipaddress.IPv4Address(number)
+    if version == 6 and (number or _has_addresses(headers, p)):
+        return ipaddress.IPv6Address(number)
+    return None
+
+
+def _has_addresses(headers: Headers, p: int) -> bool:
+    """Whether the addresses were there; the length is written with them, and is never 0."""
+    return cell(headers, "ip_length", p) > 0
+
+
+def row(headers: Headers, p: int) -> dict[str, str | int | bool | None]:
+    """Packet p in words, as `decode` reports it; None for what is not there."""
+
+    def known(name: str) -> int | None:
+        value = cell(headers, name, p)
+        return value if value <= FIELD[name].limit else None
+
+    judged = headers.status[p] <= PARTIAL
+    version, proto = cell(headers, "version", p) or None, known("proto")
+    icmp = (version, proto) in ((4, 1), (6, 58))
+    src, dst = address(headers, p, "src_addr"), address(headers, p, "dst_addr")
+    return {
+        "status": STATUSES[headers.status[p]],
+        "version": version,
+        "src": str(src) if src is not None else None,
+        "dst": str(dst) if dst is not None else None,
+        "proto": proto,
+        "sport": known("src_port"),
+        "dport": known("dst_port"),
+        "icmp_type": known("type") if icmp else None,
+        "icmp_code": known("code") if icmp else None,
+        "tcp_flags": known("tcp_flags"),
+        "fragment_offset": cell(headers, "fragment_offset", p) if judged else None,
+        "more_fragments": bool(cell(headers, "more_fragments", p)) if judged else None,
+    }

@@ -1,0 +1,90 @@
+"""Every loop over packets, a file a job, and the decorator that gives each of them two lives.
+
+A kernel is written once, in the Python that numba compiles: arrays of one dimension and ints in, output
+arrays last, no allocation, no objects. Called with `array.array` and `bytes` it runs as the Python it is;
+called with numpy arrays it is compiled, and numba imported, at that moment. The first argument is an array
+and decides.
+
+Integers behave alike in both lives as long as no step leaves 64 bits and no two unsigned values are
+subtracted: kernels turn what they read into a signed number by arithmetic with one, and mask what they shift.
+Index letters: `p` packet, `c` column, `r` rule, `w` word, `i` row of a list.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from zlib import crc32
+
+from engine.arrays import is_compiled
+
+_told: list[Callable[[str], None]] = []  # who wants to hear of compilations, innermost last
+
+
+class Kernel:
+    """A function over arrays that runs as Python or as machine code, by the make of its first argument."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.plain = function
+        self.machine: Any = None
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *arguments: Any) -> Any:
+        if not is_compiled(arguments[0]):
+            return self.plain(*arguments)
+        if self.machine is None:
+            self.machine = _machine(self.plain)
+        return self.machine(*arguments)
+
+
+def kernel(function: Callable[..., Any]) -> Kernel:
+    """Make a function over arrays a kernel."""
+    return Kernel(function)
+
+
+@contextmanager
+def telling_compilation(callback: Callable[[str], None]) -> Iterator[None]:
+    """Call `callback(kernel name)` for every kernel compiled meanwhile; one found on disk is not compiled."""
+    _told.append(callback)
+    try:
+        yield
+    finally:
+        _told.remove(callback)
+
+
+def _machine(function: Any) -> Any:
+    """numba's dispatcher for a kernel, kept on disk.
+
+    numba compiles the values of globals into the code and yet notices on disk only a change of the file.
+    So those values become part of the name under which the code is kept.
+    """
+    from numba import njit
+
+    _listen()
+    used = sorted((name, function.__globals__.get(name)) for name in function.__code__.co_names)
+    constants = [(name, value) for name, value in used if isinstance(value, int)]
+    function.__qualname__ = f"{function.__name__}_{crc32(repr(constants).encode()):08x}"
+    return njit(cache=True, nogil=True)(function)
+
+
+_listening: list[Any] = []
+
+
+def _listen() -> None:
+    """Pass numba's "numba:compile" events, which it sends for real compilations only, to who was told."""
+    if _listening:
+        return
+    from numba.core import event
+
+    class Listener(event.Listener):  # type: ignore[misc]  # numba has no types
+        def on_start(self, event: Any) -> None:
+            function = event.data["dispatcher"].py_func
+            if function.__module__.startswith(__name__):
+                for callback in tuple(_told):
+                    callback(function.__name__)
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    _listening.append(Listener())
+    event.register("numba:compile", _listening[0])

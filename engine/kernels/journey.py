@@ -1,0 +1,143 @@
+"""From who owns what to the legs of each packet's journey, and from rules found to verdicts.
+
+The numbers of hooks, verdicts and owners are those of engine.vantage and engine.judge.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+# A kernel has no types but those its docstring gives: they are two for every array.
+
+from engine.fields import COLUMN, PARTIAL
+from engine.kernels import kernel
+
+NONE, IN, OUT, FORWARD, LOOP = range(5)  # hooks
+PERMITTED, DENIED, BLOCKED, UNFILTERED, UNJUDGED = range(5)  # verdicts
+
+DIRECTION, ROUTED, ZONE = COLUMN["direction"], COLUMN["routed"], COLUMN["zone"]
+
+
+@kernel
+def hooks(status, owner_src, owner_dst, back, onward, n, given, interfaces, hook, arrival, departure):
+    """Where each packet meets the host, and which interfaces it crosses.
+
+    status               u1[n]
+    owner_src, owner_dst i4[n]  -1 nobody here, 0 the host, i + 1 its interface i, interfaces + 1 a group
+    back, onward         i4[n]  interface of the route to the source, to the destination; -1 none
+    given                the interface on which the packets came, or -1
+    hook u1[n], arrival i4[n], departure i4[n]  results; -1 where no interface is crossed
+    """
+    fallback = given if given >= 0 else 0 if interfaces else -1
+    group = interfaces + 1
+    for p in range(n):
+        arrival[p] = -1
+        departure[p] = -1
+        from_here = owner_src[p] >= 0
+        to_here = owner_dst[p] >= 0 and owner_dst[p] != group
+        to_group = owner_dst[p] == group
+        if status[p] > PARTIAL:
+            hook[p] = NONE
+        elif from_here and to_here:
+            hook[p] = LOOP
+        elif from_here:
+            hook[p] = OUT
+            departure[p] = fallback
+            if owner_src[p] > 0:
+                departure[p] = owner_src[p] - 1
+            if onward[p] >= 0 and not (to_group and owner_src[p] > 0):
+                departure[p] = onward[p]
+        else:
+            hook[p] = IN if to_here or to_group else FORWARD
+            arrival[p] = fallback
+            if given < 0 and to_here and owner_dst[p] > 0:
+                arrival[p] = owner_dst[p] - 1
+            elif given < 0 and back[p] >= 0:
+                arrival[p] = back[p]
+            if hook[p] == FORWARD:
+                departure[p] = onward[p] if onward[p] >= 0 else fallback
+
+
+@kernel
+def pick(hook, one, other, verdict, n, packet):
+    """List the packets at hook `one`, and those at hook `other` that are permitted so far; returns how many.
+
+    hook  u1[n]    verdict  u1[n]    packet  i4[n]  result
+    """
+    m = 0
+    for p in range(n):
+        if hook[p] == one or (hook[p] == other and verdict[p] == PERMITTED):
+            packet[m] = p
+            m += 1
+    return m
+
+
+@kernel
+def gather(value, status, packet, n, m, columns, chosen, chosen_status):
+    """Copy the rows of m listed packets.
+
+    value  u4[columns*n]    status  u1[n]    packet  i4[m]
+    chosen u4[columns*m]    chosen_status  u1[m]
+    """
+    for i in range(m):
+        chosen_status[i] = status[packet[i]]
+    for c in range(columns):
+        for i in range(m):
+            chosen[c * m + i] = value[c * n + packet[i]]
+
+
+@kernel
+def cross(hook, crossed, packet, zones, m, direction, interface, value):
+    """Say in the columns of a leg what the host knows: direction, whether routed, zone; and the interface.
+
+    hook  u1[n]    crossed  i4[n], interface per packet    packet  i4[m]    zones  i4[interfaces]
+    interface  i4[m] and the context columns of value  u4[columns*m]  are written
+    """
+    for i in range(m):
+        p = packet[i]
+        j = crossed[p]
+        interface[i] = j
+        value[DIRECTION * m + i] = direction
+        value[ROUTED * m + i] = 1 if hook[p] == FORWARD else 0
+        value[ZONE * m + i] = zones[j] if j >= 0 else 0
+
+
+@kernel
+def decide(rule, block, simulate, deny, packet, m, verdict, overall):
+    """From the rules found to a verdict per row of a leg and per packet.
+
+    A block ends the search: no other rule is asked, and a simulation counts only if it stood before.
+    rule, block, simulate  i4[m]    deny  u1[rules]    packet  i4[m]    verdict  u1[m]    overall  u1[n]
+    """
+    for i in range(m):
+        if block[i] >= 0:
+            rule[i] = -1
+            if simulate[i] > block[i]:
+                simulate[i] = -1
+            verdict[i] = BLOCKED
+        elif rule[i] < 0 or deny[rule[i]]:
+            verdict[i] = DENIED
+        else:
+            verdict[i] = PERMITTED
+        overall[packet[i]] = verdict[i]
+
+
+@kernel
+def start_verdicts(hook, n, verdict):
+    """What is known before any rule is asked; packets with legs begin as permitted.
+
+    hook  u1[n]    verdict  u1[n]
+    """
+    for p in range(n):
+        verdict[p] = UNJUDGED if hook[p] == NONE else UNFILTERED if hook[p] == LOOP else PERMITTED
+
+
+@kernel
+def list_flagged(rule, flag, n, row):
+    """List the rows whose rule has its flag set; returns how many.
+
+    rule  i4[n]    flag  u1[rules]    row  i4[n]  result
+    """
+    m = 0
+    for i in range(n):
+        if rule[i] >= 0 and flag[rule[i]]:
+            row[m] = i
+            m += 1
+    return m

@@ -1,0 +1,154 @@
+"""From the bytes of a capture to a row per frame. A walk stops where it cannot go on and says why."""
+
+# mypy: disable-error-code="no-untyped-def"
+# A kernel has no types but those its docstring gives: they are two for every array.
+
+from engine.kernels import kernel
+
+#: The most octets of one frame a capture holds, as libpcap and Wireshark have it (MAXIMUM_SNAPLEN).
+MOST_CAPTURED = 262_144
+#: The longest pcapng block read, as Wireshark has it; more is taken for damage.
+MOST_BLOCK = 16 * 1024 * 1024
+
+# why a walk stopped
+MORE = 0  # the bytes end, inside a record or exactly after one
+FULL = 1  # the output arrays are full
+SECTION = 2  # a pcapng section header: for the caller
+INTERFACE = 3  # a pcapng interface description, whole: for the caller
+CAPTURED = 4  # captured length beyond MOST_CAPTURED
+BLOCK_LENGTH = 5  # block length below 12, beyond MOST_BLOCK or no multiple of 4
+BLOCK_TRAILER = 6  # block lengths before and after a block differ
+BLOCK_SHORT = 7  # block too short for what it says it holds
+NO_INTERFACE = 8  # packet of an interface nobody described
+
+INTERFACE_WORDS = 6  # of a row of `interface`: linktype, snap length, ticks a second, and see walk_pcapng
+
+FIRST_SECOND, LAST_SECOND = -9_223_372_036, 9_223_372_035  # what 64 bits of nanoseconds can hold
+
+
+@kernel
+def walk_pcap(
+    data, at, big, swapped, scale, header, fcs, carries, n, start, captured, length, time, linktype
+):
+    """A row per record of a pcap from byte `at`, at most n. Returns (rows, stopped at, why).
+
+    data      u1[b]   bytes of the file
+    big       0 or 1  byte order of the file
+    swapped   0, 1 never, always captured length and length on the wire change places; 2 where it must be so
+    scale     nanoseconds in a unit of the fraction
+    header    octets of a record header
+    fcs       octets of frame check sequence that end each frame on the wire
+    carries   the link type of every frame, for linktype  i4[n]
+    start     i8[n]   offset of the frame in data      captured  u4[n]   octets of it
+    length    u4[n]   octets it had on the wire        time      i8[n]   ns since the epoch
+    """
+    end = len(data)
+    a, b, c, d = (0, 1, 2, 3) if big else (3, 2, 1, 0)
+    for p in range(n):
+        if at + header > end:
+            return p, at, MORE
+        o = at
+        second = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+        o = at + 4
+        fraction = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+        o = at + 8
+        have = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+        o = at + 12
+        wire = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+        if swapped == 1 or (swapped == 2 and have > wire):
+            have, wire = wire, have
+        if have > MOST_CAPTURED:
+            return p, at, CAPTURED
+        if at + header + have > end:
+            return p, at, MORE
+        start[p] = at + header
+        at += header + have
+        if fcs:
+            wire = wire - fcs if wire > fcs else 0
+            have = min(have, wire)
+        captured[p] = have
+        length[p] = wire
+        time[p] = second * 1_000_000_000 + fraction * scale
+        linktype[p] = carries
+    return n, at, FULL
+
+
+@kernel
+def walk_pcapng(data, at, big, interface, interfaces, p, n, start, captured, length, time, linktype):
+    """A row, from row p on, per packet block of a pcapng from byte `at`. Returns (rows, stopped at, why).
+
+    Other blocks are skipped by their length, but for those the caller must read.
+    data       u1[b]        bytes of the file
+    big        0 or 1       byte order of the section
+    interface  i8[6*...]    rows of linktype, snap length, ticks a second; what turns the rest of a second
+                            into ns: ticks // word 3 * 10**9 // word 4; word 5 is added to the seconds
+    interfaces              how many are described
+    start, captured, length, time as in walk_pcap, linktype i4[n]
+    """
+    end = len(data)
+    a, b, c, d = (0, 1, 2, 3) if big else (3, 2, 1, 0)
+    while at + 12 <= end:
+        o = at
+        kind = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+        if kind == 0x0A0D0D0A:
+            return p, at, SECTION
+        o = at + 4
+        octets = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+        if octets < 12 or octets > MOST_BLOCK or octets % 4:
+            return p, at, BLOCK_LENGTH
+        if at + octets > end:
+            return p, at, MORE
+        o = at + octets - 4
+        if ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d] != octets:
+            return p, at, BLOCK_TRAILER
+        if kind == 1:
+            return p, at, INTERFACE
+        if kind == 2 or kind == 3 or kind == 6:
+            if p == n:
+                return p, at, FULL
+            if octets < (16 if kind == 3 else 32):
+                return p, at, BLOCK_SHORT
+            row = 0
+            o = at + 8
+            word = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+            if kind == 6:
+                row = word
+            elif kind == 2:  # a 16-bit number, whichever half comes first
+                row = word // 65536 if big else word % 65536
+            if row >= interfaces:
+                return p, at, NO_INTERFACE
+            row *= INTERFACE_WORDS
+            when = 0
+            if kind == 3:  # cut at the snap length, which the block does not repeat; it has no time either
+                wire = word
+                have = min(word, octets - 16)
+                if interface[row + 1] > 0:
+                    have = min(have, interface[row + 1])
+                o = at + 12
+            else:
+                o = at + 12
+                high = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+                o = at + 16
+                low = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+                o = at + 20
+                have = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+                o = at + 24
+                wire = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+                if have > octets - 32:
+                    return p, at, BLOCK_SHORT
+                unit = interface[row + 2]
+                ticks = min(high, 2**31 - 1) * 2**32 + low
+                second = min(ticks // unit, 10**11) + interface[row + 5]
+                when = ticks % unit // interface[row + 3] * 1_000_000_000 // interface[row + 4]
+                when += min(max(second, FIRST_SECOND), LAST_SECOND) * 1_000_000_000
+                o = at + 28
+            if have > MOST_CAPTURED:
+                return p, at, CAPTURED
+            start[p] = o
+            captured[p] = have
+            length[p] = wire
+            time[p] = when
+            linktype[p] = interface[row]
+            p += 1
+        at += octets
+    return p, at, MORE

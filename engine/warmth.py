@@ -1,0 +1,44 @@
+"""Compiling every kernel ahead of time, by running a few frames through everything."""
+
+from collections.abc import Callable
+from struct import pack
+
+from engine.build import frames_of, write_pcap
+from engine.capture import Frames, read_capture
+from engine.classify import Counters, classify, count
+from engine.compile import compile_rules
+from engine.headers import decode
+from engine.judge import RuleSet, judge, logged
+from engine.kernels import telling_compilation
+from engine.rules import Rule, Test
+from engine.vantage import orient, place
+
+_PING = bytes.fromhex("4500001c00000000400100000a0000010a000002" "0800f7ff00000000")
+
+
+def warm(callback: Callable[[str], None] = lambda name: None) -> None:
+    """Compile every kernel that is not on disk yet; callback(name) as each is begun."""
+    with telling_compilation(callback):
+        for capture in (write_pcap([(0, _PING)], 101), _pcapng(_PING)):
+            for frames in read_capture([capture], "warm", compiled=True):
+                _use(frames)
+        _use(frames_of([(0, _PING)], 101, compiled=True))
+
+
+def _use(frames: Frames) -> None:
+    """Run every kernel that follows the walk."""
+    headers = decode(frames)
+    tests = Test("src_addr", 1, 2), Test("proto", 1, 1), Test("ip_length", 1, 99)
+    rules = RuleSet(compile_rules([Rule(0, tests)], compiled=True), b"\0", b"\1")
+    vantage = place([(4, 0x0A000002, 0)], [], [(4, 0, 2**32 - 1, 0)], [1], compiled=True)
+    for leg in judge(headers, orient(headers, vantage), vantage, rules, rules, rules).legs:
+        logged(leg, rules)
+    count(classify(headers, rules.table), frames.time, frames.length, Counters.of(1, compiled=True))
+
+
+def _pcapng(frame: bytes) -> bytes:
+    """The smallest capture with one frame: a section, an interface, a simple packet."""
+    section = pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+    octets = 16 + len(frame)
+    interface = pack("<IIHHII", 1, 20, 101, 0, 0, 20)
+    return section + interface + pack("<III", 3, octets, len(frame)) + frame + pack("<I", octets)

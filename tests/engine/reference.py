@@ -1,0 +1,254 @@
+"""The engine once more, slow and obvious: one packet at a time, with struct, dicts and loops.
+
+Written from the same description and sharing no code with the kernels, so that two mistakes must agree to
+hide. A packet is a dict: a value per field of FIELDS, and "status" by name.
+"""
+
+from __future__ import annotations
+
+import struct
+
+UNKNOWN = {"proto": 256, "src_port": 65536, "dst_port": 65536, "type": 256, "code": 256, "tcp_flags": 65536}
+KNOWN_ZERO = [
+    "version",
+    "src_addr",
+    "dst_addr",
+    "connect",
+    "fragment_offset",
+    "more_fragments",
+    "fragment",
+    "opaque",
+    "ip_length",
+    "upper",
+    "direction",
+    "routed",
+    "zone",
+]
+JUDGED = ("complete", "fragment", "partial")
+VLAN = (0x8100, 0x88A8, 0x9100)
+
+
+def decode(frame: bytes, wire: int, linktype: int) -> dict:
+    """The outermost IP packet of a frame that had `wire` octets on the wire."""
+    packet = {**dict.fromkeys(KNOWN_ZERO, 0), **UNKNOWN, "status": "not_ip"}
+    ethertype, at = network(frame, linktype)
+    if ethertype is None:
+        packet["status"] = "truncated"
+    elif ethertype == 0x0800:
+        decode_ipv4(packet, frame[at:], max(wire - at, len(frame) - at))
+    elif ethertype == 0x86DD:
+        decode_ipv6(packet, frame[at:], max(wire - at, len(frame) - at))
+    return packet
+
+
+def network(frame: bytes, linktype: int) -> tuple[int | None, int]:
+    """Ethertype and offset of what a frame carries; 0 for nothing of ours, None for a frame too short."""
+    if linktype in (12, 14, 101):
+        if not frame:
+            return None, 0
+        return {4: 0x0800, 6: 0x86DD}.get(frame[0] >> 4, 0), 0
+    if linktype == 228:
+        return 0x0800, 0
+    if linktype == 229:
+        return 0x86DD, 0
+    if linktype in (0, 108):
+        if len(frame) < 4:
+            return None, 0
+        readings = {struct.unpack(order + "I", frame[:4])[0] for order in "<>"}
+        if 2 in readings:
+            return 0x0800, 4
+        return (0x86DD if readings & {10, 23, 24, 26, 28, 30} else 0), 4
+    if linktype not in (1, 113, 276):
+        return 0, 0
+    header, where = {1: (14, 12), 113: (16, 14), 276: (20, 0)}[linktype]
+    if len(frame) < header:
+        return None, 0
+    ethertype, at = struct.unpack_from(">H", frame, where)[0], header
+    tags = 0
+    while ethertype in VLAN and tags < 8:
+        if len(frame) < at + 4:
+            return None, 0
+        ethertype = struct.unpack_from(">H", frame, at + 2)[0]
+        at += 4
+        tags += 1
+    return ethertype, at
+
+
+def decode_ipv4(packet: dict, octets: bytes, wire: int) -> None:
+    packet["version"] = octets[0] >> 4 if octets else 0
+    if len(octets) < 20:
+        packet["status"] = "truncated"
+        return
+    first, _, total, _, bits, _, proto, _, src, dst = struct.unpack(">BBHHHBBHII", octets[:20])
+    header = (first & 15) * 4
+    total = total or wire
+    if first >> 4 != 4 or header < 20 or total < header:
+        packet["status"] = "malformed"
+        return
+    offset, more = bits & 0x1FFF, bits >> 13 & 1
+    packet.update(
+        src_addr=src,
+        dst_addr=dst,
+        proto=proto,
+        fragment_offset=offset,
+        more_fragments=more,
+        fragment=int(offset > 0 or more == 1),
+        ip_length=total,
+    )
+    if len(octets) < header:
+        packet["status"] = "truncated"
+    elif offset:
+        packet.update(status="fragment", opaque=1)
+    else:
+        packet.update(status="complete", upper=header)
+        decode_upper(packet, octets[header:total])
+
+
+def decode_ipv6(packet: dict, octets: bytes, wire: int) -> None:
+    packet["version"] = octets[0] >> 4 if octets else 0
+    if len(octets) < 40:
+        packet["status"] = "truncated"
+        return
+    if octets[0] >> 4 != 6:
+        packet["status"] = "malformed"
+        return
+    payload, after = struct.unpack_from(">HB", octets, 4)
+    total = wire if payload == 0 and after != 59 else 40 + payload
+    packet.update(
+        src_addr=int.from_bytes(octets[8:24], "big"),
+        dst_addr=int.from_bytes(octets[24:40], "big"),
+        ip_length=total,
+        status="complete",
+    )
+    octets = octets[:total]
+    at, walked = 40, 0
+    while after in (0, 43, 44, 60):
+        if walked == 16 or len(octets) < at + 8:
+            packet.update(status="partial", opaque=1)
+            return
+        walked += 1
+        following = octets[at]
+        if after == 44:
+            bits = struct.unpack_from(">H", octets, at + 2)[0]
+            packet.update(fragment_offset=bits >> 3, more_fragments=bits & 1, fragment=int(bits & 0xFFF9 != 0))
+            at += 8
+            if bits & 0xFFF8:
+                if following not in (0, 43, 44, 60):
+                    packet["proto"] = following
+                packet.update(status="fragment", opaque=1)
+                return
+        else:
+            at += 8 * (octets[at + 1] + 1)
+        after = following
+    packet["proto"] = after
+    if at > len(octets):
+        packet.update(status="partial", opaque=1)
+    else:
+        packet["upper"] = at
+        decode_upper(packet, octets[at:])
+
+
+def decode_upper(packet: dict, octets: bytes) -> None:
+    """Ports, type, code and flags, as far as they are there."""
+    which = packet["version"], packet["proto"]
+    header = {(4, 1): 8, (6, 58): 4, (6, 135): 8}.get(which) or {6: 20, 17: 8, 89: 24}.get(which[1], 0)
+    wanted = {}
+    if which[1] in (6, 17):
+        wanted.update(src_port=(0, 2), dst_port=(2, 4))
+    if which[1] == 6:
+        wanted.update(tcp_flags=(12, 14))
+    if which in ((4, 1), (6, 58)):
+        wanted.update(type=(0, 1), code=(1, 2))
+    if which[1] == 89:
+        wanted.update(type=(1, 2))
+    if which == (6, 135):
+        wanted.update(type=(2, 3))
+    for field, (first, after) in wanted.items():
+        # ports are one thing: both or neither
+        if len(octets) < (4 if field.endswith("port") else after):
+            packet["opaque"] = 1
+        else:
+            packet[field] = int.from_bytes(octets[first:after], "big")
+    if packet["tcp_flags"] != UNKNOWN["tcp_flags"]:
+        packet["tcp_flags"] &= 0xFFF
+        packet["connect"] = int(packet["tcp_flags"] & 0x12 == 0x02)
+    if len(octets) < header:
+        packet["status"] = "partial"
+
+
+def classify(packet: dict, rules: list) -> int:
+    """The number of the first rule of which every test holds, or -1."""
+    if packet["status"] not in JUDGED:
+        return -1
+    for number, tests in rules:
+        if all(low <= packet[field] <= high for field, low, high in tests):
+            return number
+    return -1
+
+
+def owner(version: int, address: int, addresses: list) -> int | None:
+    """The interface of the first of the host's own addresses that it is; -1: none; None: not its own."""
+    for of, own, interface in addresses:
+        if (of, own) == (version, address):
+            return interface
+    return None
+
+
+def route(version: int, address: int, routes: list) -> int | None:
+    """The interface of the narrowest route to an address."""
+    found = None
+    for of, low, high, interface in routes:
+        if of == version and low <= address <= high and (found is None or high - low < found[0]):
+            found = high - low, interface
+    return found and found[1]
+
+
+def orient(packet: dict, host: dict, arrival: int | None) -> tuple[str, int, int]:
+    """(hook, arrival interface, departure interface) at a host of addresses, groups, routes and zones."""
+    if packet["status"] not in JUDGED:
+        return "none", -1, -1
+    version, src, dst = packet["version"], packet["src_addr"], packet["dst_addr"]
+    from_here, to_here = (owner(version, end, host["addresses"]) for end in (src, dst))
+    to_group = any(of == version and low <= dst <= high for of, low, high in host["groups"])
+    onward, back = route(version, dst, host["routes"]), route(version, src, host["routes"])
+    last_resort = arrival if arrival is not None else (0 if host["zones"] else -1)
+
+    def first(*choices: int | None) -> int:
+        return next((choice for choice in choices if choice is not None and choice >= 0), last_resort)
+
+    if from_here is not None and to_here is not None:
+        return "loop", -1, -1
+    if from_here is not None:
+        if to_group:
+            return "out", -1, first(from_here, onward)
+        return "out", -1, first(onward, from_here)
+    incoming = first(arrival, to_here, back)
+    if to_here is not None or to_group:
+        return "in", incoming, -1
+    return "forward", incoming, first(onward)
+
+
+def judge(packet: dict, journey: tuple, host: dict, sets: dict) -> tuple[str, list]:
+    """Verdict, and (direction, interface, rule, block, simulate, verdict) of each leg.
+
+    `sets` has "rules", "block", "simulate" as lists for classify, and "deny" as a list by rule number.
+    """
+    hook, arrival, departure = journey
+    if hook in ("none", "loop"):
+        return {"none": "unjudged", "loop": "unfiltered"}[hook], []
+    crossings = {"in": [(0, arrival)], "out": [(1, departure)], "forward": [(0, arrival), (1, departure)]}[hook]
+    legs = []
+    for direction, interface in crossings:
+        zone = host["zones"][interface] if interface >= 0 else 0
+        seen = {**packet, "direction": direction, "routed": int(hook == "forward"), "zone": zone}
+        rule, block, simulate = (classify(seen, sets[name]) for name in ("rules", "block", "simulate"))
+        if block >= 0:
+            verdict, rule = "blocked", -1
+            if simulate > block:
+                simulate = -1
+        else:
+            verdict = "denied" if rule < 0 or sets["deny"][rule] else "permitted"
+        legs.append((direction, interface, rule, block, simulate, verdict))
+        if verdict != "permitted":
+            break
+    return legs[-1][-1], legs

@@ -1,0 +1,178 @@
+"""Decoding equals tshark's on every shared capture, but for what OPINIONS lists.
+
+Compared is the outermost IP header of frames in which it directly follows the link header and VLAN tags,
+without reassembly. tshark shows a field wherever it meets one, inside tunnels and ICMP errors too; so a field
+counts only if its protocol stands where the outermost packet has it.
+"""
+
+import shutil
+import subprocess
+from collections import Counter
+from functools import cache
+
+import pytest
+from captures import SHARED, each_capture, octets_of, read, rows
+
+import engine
+from engine.linktypes import LINKTYPES
+
+pytestmark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+
+#: (capture, field or "*", reason, frames): where tshark and we differ and neither is wrong.
+OPINIONS = (
+    (
+        "ndpi-fuzz-2006-09-29-28586.pcap",
+        "tcp_flags",
+        "a TCP data offset below 5: the flags are there all the same",
+        1,
+    ),
+)
+
+BEFORE_IP = {"eth", "ethertype", "vlan", "ieee8021ad", "sll", "sll2", "null", "loop", "raw"}
+CHAIN = {"ipv6.hopopts", "ipv6.routing", "ipv6.dstopts", "ipv6.fraghdr"}
+FIELDS = [
+    "frame.time_epoch",
+    "frame.len",
+    "frame.cap_len",
+    "frame.protocols",
+    "ip.version",
+    "ipv6.version",
+    "ip.src",
+    "ip.dst",
+    "ipv6.src",
+    "ipv6.dst",
+    "ip.proto",
+    "ip.frag_offset",
+    "ip.flags.mf",
+    "ipv6.fraghdr.offset",
+    "ipv6.fraghdr.more",
+    "tcp.srcport",
+    "tcp.dstport",
+    "tcp.flags",
+    "udp.srcport",
+    "udp.dstport",
+    "icmp.type",
+    "icmp.code",
+    "icmpv6.type",
+    "icmpv6.code",
+]
+PREFERENCES = [
+    "ip.defragment:FALSE",
+    "ipv6.defragment:FALSE",
+    "ip.tso_support:TRUE",
+    "tcp.desegment_tcp_streams:FALSE",
+    "ip.use_geoip:FALSE",
+]
+
+
+@cache
+def tshark(name):
+    """What tshark says of each frame, as a dict per frame; a field that is not there is an empty string."""
+    command = [
+        "tshark",
+        "-n",
+        "-r",
+        str(SHARED / name),
+        "-T",
+        "fields",
+        "-E",
+        "occurrence=f",
+        "-E",
+        "separator=/t",
+    ]
+    for preference in PREFERENCES:
+        command += ["-o", preference]
+    for field in FIELDS:
+        command += ["-e", field]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    frames = [dict(zip(FIELDS, line.split("\t"), strict=True)) for line in shown.splitlines()]
+    if ".pcapng" in name:  # tshark counts custom blocks as frames
+        frames = [frame for frame in frames if frame["frame.protocols"] != "data" or frame["frame.time_epoch"]]
+    return frames
+
+
+def outermost(said):
+    """The rows `engine.row` should give, of the fields tshark shows; None where it says nothing of use."""
+    protocols = said["frame.protocols"].split(":")
+    while protocols and protocols[0] in BEFORE_IP:
+        protocols.pop(0)
+    if not protocols or protocols[0] not in ("ip", "ipv6"):
+        return None
+    if protocols[0] == "ip":
+        later = said["ip.frag_offset"] not in ("", "0")
+        row = {
+            "version": said["ip.version"],
+            "src": said["ip.src"],
+            "dst": said["ip.dst"],
+            "proto": said["ip.proto"],
+            "fragment_offset": said["ip.frag_offset"],
+            "more_fragments": said["ip.flags.mf"],
+        }
+        upper = protocols[1] if len(protocols) > 1 else ""
+    else:
+        rest = protocols[1:]
+        fragmented = False
+        while rest and rest[0] in CHAIN:
+            fragmented |= rest.pop(0) == "ipv6.fraghdr"
+        later = fragmented and said["ipv6.fraghdr.offset"] != "0"
+        row = {"version": said["ipv6.version"], "src": said["ipv6.src"], "dst": said["ipv6.dst"]}
+        if fragmented:
+            row.update(fragment_offset=said["ipv6.fraghdr.offset"], more_fragments=said["ipv6.fraghdr.more"])
+        upper = rest[0] if rest else ""
+    row.update(dict.fromkeys(("sport", "dport", "icmp_type", "icmp_code", "tcp_flags"), ""))
+    if not later:
+        if upper in ("tcp", "udp"):
+            row.update(sport=said[f"{upper}.srcport"], dport=said[f"{upper}.dstport"])
+        if upper == "tcp":
+            row["tcp_flags"] = said["tcp.flags"]
+        if upper == ("icmp" if protocols[0] == "ip" else "icmpv6"):
+            row.update(icmp_type=said[f"{upper}.type"], icmp_code=said[f"{upper}.code"])
+    return {key: number(value) for key, value in row.items()}
+
+
+def number(text):
+    """tshark's text as `engine.row` has it."""
+    if text in ("True", "False"):
+        return int(text == "True")
+    if text.startswith("0x"):
+        return int(text, 16)
+    return int(text) if text.isdigit() else text or None
+
+
+def differences(name):
+    """(frame, field, ours, tshark's) of every difference in a capture."""
+    batches, _ = read([octets_of(name)], name)
+    ours = [engine.row(headers, p) for headers in map(engine.decode, batches) for p in range(headers.count)]
+    for row, (frame, octets, wire, time, linktype), said in zip(ours, rows(batches), tshark(name), strict=True):
+        seconds, _, fraction = said["frame.time_epoch"].partition(".")
+        theirs = {
+            "captured": int(said["frame.cap_len"]),
+            "length": int(said["frame.len"]),
+            "time": int(seconds or 0) * 10**9 + int(fraction.ljust(9, "0")),
+        }
+        mine = {"captured": len(octets), "length": wire, "time": time}
+        expected = outermost(said) if linktype in LINKTYPES else None
+        if expected is None:
+            expected, row = {"version": None}, {"version": row["version"]}
+        for field, value in (theirs | expected).items():
+            if (mine | row)[field] != value:
+                yield frame, field, (mine | row)[field], value
+
+
+@each_capture
+def test_decode__equals_tshark(name):
+    found = list(differences(name))
+    unexplained = [difference for difference in found if not explained(name, difference)]
+    assert unexplained == []
+    counted = Counter()
+    for difference in found:
+        counted[explained(name, difference)] += 1
+    assert dict(counted) == {opinion: opinion[3] for opinion in OPINIONS if opinion[0] == name}
+
+
+def explained(name, difference):
+    """The row of OPINIONS that covers a difference, or None."""
+    for opinion in OPINIONS:
+        if opinion[0] == name and opinion[1] in ("*", difference[1]):
+            return opinion
+    return None

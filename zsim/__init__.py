@@ -1,0 +1,21 @@
+"""zsim: a z/OS network-security stack on a laptop.
+
+import zsim
+
+system = zsim.load("adcd")
+print(system.shell("ipsec -f display -c current").text)
+"""
+
+from zsim.system import System
+
+__version__ = "0.1.0"
+__all__ = ["System", "__version__", "load"]
+
+
+def load(name: str = "adcd") -> System:
+    """A bundled system, or the one in a folder, with every task started. Nothing is written anywhere.
+
+    Raises zsim.profiles.ProfileError, a ValueError."""
+    from zsim import profiles, store
+
+    return store.started(profiles.open_system(profiles.find(name)))

@@ -1,0 +1,701 @@
+"""The command line: the edge where a person's files, terminal and clock meet the system.
+
+Exit codes: 0 fine, 1 a finding, 2 wrong usage or unreadable input, 3 unknown because something is not modelled.
+`zsim ipsec` and `zsim sh` give the exit code of the z/OS command.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zsim import addresses, profiles, store
+from zsim.clock import SECOND
+from zsim.files import FileName, file_name
+from zsim.findings import ERROR, NOTE, UNKNOWN, WARNING, Finding, did_you_mean, worst
+from zsim.profiles import Place, ProfileError
+from zsim.system import System
+
+if TYPE_CHECKING:
+    import engine
+    from zsim.tcpip.traffic import Rewrite
+
+FINE, FOUND, UNUSABLE, NOT_KNOWN, INTERRUPTED = 0, 1, 2, 3, 130
+EXIT_CODES = {None: FINE, NOTE: FINE, UNKNOWN: NOT_KNOWN, WARNING: FOUND, ERROR: FOUND}
+
+
+class _Commands(click.Group):
+    """A group that says `did you mean` for a command it does not know, and turns our errors into exit code 2."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None:
+            hint = did_you_mean(args[0], self.list_commands(ctx), "zsim --help lists the commands")
+            ctx.fail(f"no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ProfileError as why:
+            _complain(str(why))
+            ctx.exit(UNUSABLE)
+
+
+def _complain(text: str) -> None:
+    """One line for people, on standard error."""
+    click.echo(f"{click.style('zsim:', fg='red')} {text}", err=True, color=_colour())
+
+
+def _note(text: str) -> None:
+    click.echo(f"{click.style('note:', fg='yellow')} {text}", err=True, color=_colour())
+
+
+def _colour() -> bool | None:
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def _now() -> int:
+    """The wall clock, or what ZSIM_NOW says (2023-12-13T14:05:31), so that a run can be repeated."""
+    given = os.environ.get("ZSIM_NOW")
+    if not given:
+        return store.wall_clock()
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError:
+        raise ProfileError(f"ZSIM_NOW={given}: is no time such as 2023-12-13T14:05:31") from None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * SECOND
+
+
+def _complete_system(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    folders = [str(path.parent) for path in Path().glob(f"*/{profiles.SETTINGS}")]
+    return [name for name in (*profiles.bundled_names(), *folders) if name.startswith(incomplete)]
+
+
+_system_option = click.option(
+    "-s", "--system", "system", envvar="ZSIM_SYSTEM", default=None, metavar="SYSTEM", shell_complete=_complete_system,
+    help="A system's folder or a bundled name; default adcd, or ZSIM_SYSTEM.",
+)  # fmt: skip
+_json_option = click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
+
+
+def _place(ctx: click.Context, system: str | None) -> Place:
+    """-s of the command, of zsim itself, ZSIM_SYSTEM, or adcd."""
+    return profiles.find(system or ctx.find_root().params.get("system") or "adcd")
+
+
+@contextmanager
+def _session(place: Place, write: bool) -> Iterator[System]:
+    with store.session(place, write, _now()) as system:
+        for name in system.changed_files():
+            _note(f"{name} changed since it was installed; {_installs(system, name)}")
+        yield system
+
+
+def _installs(system: System, name: str) -> str:
+    profile = next((task for task in system.tasks.values() if task.program == "EZBTCPIP"), None)
+    is_profile = profile is not None and name == str(_safe_name(profile.file))
+    task = next((task.job for task in system.tasks.values() if task.program == "PAGENT"), "CPAGENT")
+    remedy = f"V TCPIP,,OBEYFILE,{name}" if is_profile else f"F {task},REFRESH"
+    return f'zsim console "{remedy}" installs it'
+
+
+def _safe_name(word: str) -> FileName | None:
+    try:
+        return file_name(word)
+    except ValueError:
+        return None
+
+
+def _tell_doubts(system: System) -> int:
+    """Say on what the answer depends; the exit code that follows from it."""
+    for doubt in system.doubts:
+        _note(f"{doubt.severity} at {doubt.where}: {doubt.text}")
+    if any(doubt.severity == ERROR for doubt in system.doubts) and system.stack.policy is None:
+        _note(f"{_why_in_force(system)}; zsim check says more")
+    return EXIT_CODES[worst(system.doubts)]
+
+
+def _why_in_force(system: System) -> str:
+    in_force = system.stack.in_force
+    if in_force is None:
+        return "no packet is filtered: the profile has no IPCONFIG IPSECURITY"
+    if system.stack.default_forced:
+        return "Stack Profile is in force, because of ipsec -f default"
+    if in_force.layer == "profile":
+        return "Stack Profile is in force: the Policy Agent has installed no policy"
+    return "Stack Policy is in force: the Policy Agent has installed its policy"
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 80})
+@_system_option
+@click.version_option(package_name="zsim", prog_name="zsim")
+def main(system: str | None) -> None:
+    """z/OS network security on your own machine.
+
+    Replay captures through the IP filter rules of a z/OS system and see what the real one would do: which filter
+    matches, what ipsec -f display shows, which log record lands in which file.
+
+    \b
+    Start here:
+      zsim demo                               the ping of the tutorial, explained
+      zsim new mysys                          a system of your own, to change
+      zsim replay -s mysys trace.pcap         your packets, its rules
+      zsim ipsec -s mysys -f display -c current
+      zsim check -s mysys                     what is wrong with its files
+    """
+
+
+# ---- commands that need only the system ------------------------------------------------------------------------
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": ["--help"]}
+)
+@_system_option
+@click.option("--json", "as_json", is_flag=True, help="The report's rows as JSON (ours, not the real command's).")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def ipsec(ctx: click.Context, system: str | None, as_json: bool, words: tuple[str, ...]) -> None:
+    """The z/OS UNIX command ipsec, with its own options and exit codes.
+
+    \b
+    Examples:
+      zsim ipsec -f display -c current
+      zsim ipsec -s mysys -f display -n icmpinspecific2
+      zsim ipsec --json -f display -c profile
+      zsim ipsec -s mysys -f default
+    """
+    words, later = _ours(words)
+    as_json, place = as_json or later.get("--json") == "", _place(ctx, later.get("-s") or system)
+    with _session(place, write=True) as running:
+        answer = running.ipsec(words)
+        _tell_doubts(running)
+    if as_json and answer.report is not None:
+        click.echo(json.dumps(answer.report.to_json(), indent=2))
+    else:
+        click.echo(answer.text, nl=False)
+    click.echo(answer.errors, nl=False, err=True)
+    ctx.exit(answer.code)
+
+
+def _ours(words: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """zsim's own --json and -s SYSTEM where they stand among the words of ipsec (whose -y display has a -s too)."""
+    rest, ours = [], {}
+    pending = list(words)
+    while pending:
+        word = pending.pop(0)
+        if word == "--json":
+            ours[word] = ""
+        elif word == "-s" and pending and "-y" not in words:
+            ours[word] = pending.pop(0)
+        else:
+            rest.append(word)
+    return tuple(rest), ours
+
+
+@main.command()
+@_system_option
+@click.option("--user", default="", help="Who types it; default the first user of system.yaml.")
+@click.argument("line")
+@click.pass_context
+def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
+    """A z/OS UNIX command line: ipsec and a few filters, with | > and >>.
+
+    \b
+    Examples:
+      zsim sh "ipsec -f display -c current | grep FilterName"
+      zsim sh -s mysys "ipsec -f display -c current > a"
+      zsim sh -s mysys "cat /var/log/TRMD1I.2023.12.13"
+    """
+    with _session(_place(ctx, system), write=True) as running:
+        answer = running.shell(line, user)
+    click.echo(answer.text, nl=False)
+    click.echo(answer.errors, nl=False, err=True)
+    ctx.exit(answer.code)
+
+
+@main.command()
+@_system_option
+@_json_option
+@click.argument("line")
+@click.pass_context
+def console(ctx: click.Context, system: str | None, as_json: bool, line: str) -> None:
+    """An operator command, and what the console answers.
+
+    \b
+    Examples:
+      zsim console -s mysys "F CPAGENT,REFRESH"
+      zsim console -s mysys "V TCPIP,TCPIP,OBEY,USER.Z24C.TCPPARMS(JFACE41)"
+      zsim console -s mysys "V TCPIP,TCPIP,STA,JFPORTCP4"
+    """
+    place = _place(ctx, system)
+    if place.bundled:
+        _note(f"{place.name} is bundled: nothing is kept; zsim new DIR makes a system that remembers")
+    with _session(place, write=True) as running:
+        reply = running.console(line)
+        if as_json:
+            findings = [_finding_row(running, each) for each in reply.findings]
+            click.echo(json.dumps({"messages": [str(each) for each in reply.messages], "findings": findings}, indent=2))
+        else:
+            for message in reply.messages:
+                click.echo(str(message))
+            for found in reply.findings:
+                if found.severity != NOTE:
+                    click.echo(_finding_text(running, found), err=True)
+    ctx.exit(FINE if reply.done else FOUND)
+
+
+@main.command()
+@_system_option
+@_json_option
+@click.pass_context
+def check(ctx: click.Context, system: str | None, as_json: bool) -> None:
+    """Read all files of a system and say what is wrong with them, and which rules will be in force.
+
+    Nothing is started or kept. The exit code is 1 for an error or a trap, 2 where a file cannot be read as text, 3
+    where something is not modelled that filters depend on, else 0.
+
+    \b
+    Examples:
+      zsim check
+      zsim check -s mysys --json
+    """
+    place = _place(ctx, system)
+    running = profiles.open_system(place)
+    _, findings = running.start(_now())
+    code = UNUSABLE if any(found.id == "not-text" for found in findings) else EXIT_CODES[worst(findings)]
+    in_force = running.stack.in_force
+    if as_json:
+        rows = [_finding_row(running, found) for found in findings]
+        source = in_force.source if in_force else None
+        click.echo(json.dumps({
+            "schema": "zsim.check/1", "system": place.name, "source": source, "why": _why_in_force(running),
+            "filters": len(in_force.filters) if in_force else 0, "findings": rows,
+        }, indent=2))  # fmt: skip
+    else:
+        for found in findings:
+            click.echo(_finding_text(running, found))
+        counts = [
+            f"{sum(each.severity == kind for each in findings)} {kind}s" for kind in (ERROR, WARNING, UNKNOWN, NOTE)
+        ]
+        click.echo(f"{place.name}: {', '.join(counts).replace('unknowns', 'not modelled')}")
+        click.echo(_why_in_force(running) + (f" ({_visible(running)} filters)" if in_force else ""))
+    ctx.exit(code)
+
+
+def _visible(system: System) -> int:
+    in_force = system.stack.in_force
+    return sum(not rule.hidden for rule in in_force.filters) if in_force else 0
+
+
+def _finding_row(system: System, found: Finding) -> dict[str, Any]:
+    file = system.files.names.get(found.where.source, found.where.source)
+    return {
+        "id": found.id, "severity": found.severity, "file": file,
+        "source": found.where.source, "line": found.where.line, "column": found.where.column, "text": found.text,
+        "remedy": found.remedy, "message": found.issued or None,
+    }  # fmt: skip
+
+
+def _finding_text(system: System, found: Finding) -> str:
+    """file:line:column: severity: what, then the line with a caret, what z/OS says and what to do."""
+    row = _finding_row(system, found)
+    lines = [f"{row['file']}:{found.where.line}:{found.where.column}: {found.severity}: {found.text}"]
+    text = system.files.get(found.where.source)
+    rows = text.split("\n") if isinstance(text, str) else []
+    if 0 < found.where.line <= len(rows):
+        lines.append(f"    {rows[found.where.line - 1].rstrip()}")
+        lines.append(" " * (found.where.column + 3) + "^")
+    if found.issued:
+        lines.append(f"    {found.issued}")
+    if found.remedy:
+        lines.append(f"    -> {found.remedy}")
+    return "\n".join(lines)
+
+
+@main.command()
+@click.argument("folder")
+@click.option("--from", "source", default="adcd", show_default=True, help="The system to copy.")
+def new(folder: str, source: str) -> None:
+    """Make a system of your own: a folder to change, whose counters and logs persist.
+
+    \b
+    Examples:
+      zsim new mysys
+      zsim new test --from mysys
+    """
+    made = profiles.new(folder, source)
+    click.echo(f"{made}: a copy of {source}. Its rules: {made}/datasets. Then:")
+    click.echo(f"  zsim check -s {made}")
+    click.echo(f"  zsim replay -s {made} {made}/captures/ping.pcap")
+
+
+@main.command()
+@_json_option
+def systems(as_json: bool) -> None:
+    """List the bundled systems."""
+    names = profiles.bundled_names()
+    click.echo(json.dumps(names) if as_json else "\n".join(names))
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    \b
+    Example:
+      zsim completion bash >> ~/.bashrc
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(main, {}, "zsim", "_ZSIM_COMPLETE").source())
+
+
+# ---- commands with packets -------------------------------------------------------------------------------------
+
+
+def _addresses(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> list[tuple[int, int]]:
+    try:
+        return [addresses.address(word) for word in words]
+    except ValueError as why:
+        raise click.BadParameter(str(why)) from None
+
+
+def _rewrites(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> list[Rewrite]:
+    """OLD=NEW, two addresses or two prefixes of one length."""
+    from zsim.tcpip.traffic import Rewrite
+
+    found = []
+    for word in words:
+        old, equals, new = word.partition("=")
+        try:
+            if not equals:
+                raise ValueError(f"{word!r} is not OLD=NEW, such as 192.0.2.7=10.1.1.2")
+            ends = addresses.anything(old), addresses.anything(new)
+            if ends[0].version != ends[1].version or ends[0].high - ends[0].low != ends[1].high - ends[1].low:
+                raise ValueError(f"{old} and {new} are not of one IP version and one size")
+        except ValueError as why:
+            raise click.BadParameter(str(why)) from None
+        found.append(Rewrite(*ends))
+    return found
+
+
+def _interface(system: System, name: str | None) -> str | None:
+    """The name as the stack has it. Raises ProfileError."""
+    known = [each.name for each in system.stack.interfaces.attachments.values() if each.type != "LOOPBACK"]
+    if name is not None and name.upper() not in known:
+        hint = did_you_mean(name, known, f"the stack has {', '.join(known)}")
+        raise ProfileError(f"--interface {name}: no such interface; {hint}")
+    return name.upper() if name is not None else None
+
+
+@contextmanager
+def _compiling() -> Iterator[None]:
+    """Say when a kernel compiles for the first time."""
+    import engine
+
+    told: list[str] = []
+
+    def tell(kernel: str) -> None:
+        if not told:
+            _note("compiling the packet engine for this machine, once (zsim warm does it ahead)")
+        told.append(kernel)
+
+    with engine.telling_compilation(tell):
+        yield
+
+
+_WAYS = (
+    click.option("--interface", metavar="NAME", help="The interface the capture was taken on."),
+    click.option("--home", "home", multiple=True, metavar="ADDRESS", callback=_addresses,
+                 help="One more address that is this stack's own."),
+    click.option("--map", "rewrites", multiple=True, metavar="OLD=NEW", callback=_rewrites,
+                 help="Read address (or prefix) OLD in the capture as NEW."),
+)  # fmt: skip
+
+
+def _ways(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_WAYS):
+        command = option(command)
+    return command
+
+
+@main.command()
+@_system_option
+@_ways
+@_json_option
+@click.option("--all", "all_filters", is_flag=True, help="Also show filters that matched nothing.")
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
+@click.pass_context
+def replay(
+    ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
+    as_json: bool, all_filters: bool, captures: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Replay captures through the rules in force: a verdict for every packet, matches for every filter.
+
+    CAPTURE is a pcap or pcapng file, plain or gzip, or - for standard input. Every packet is counted once; a packet
+    that the stack forwards is judged twice, arriving and leaving, and is permitted only if both filters permit it.
+    In a folder of your own, counters and log files are kept.
+
+    \b
+    Examples:
+      zsim replay trace.pcap
+      zsim replay -s mysys --json a.pcap b.pcapng.gz
+      zsim replay --map 192.0.2.7=10.1.1.2 from-elsewhere.pcap
+      tcpdump -w - | zsim replay -
+    """
+    from zsim import captures as files
+    from zsim.replay import Tally
+
+    with _session(_place(ctx, system), write=True) as running, _compiling():
+        compiled = files.wants_compiled(captures)
+        code, stopped = _tell_doubts(running), False
+        tally = Tally(running.prepare(compiled, home))
+        arrival = _interface(running, interface)
+        begun = time.perf_counter()
+        with _progress(captures) as progress:
+            for path in captures:
+                try:
+                    _play_one(running, tally, path, compiled, progress, arrival, rewrites)
+                except ProfileError as why:
+                    _complain(str(why))
+                    code = UNUSABLE
+                except KeyboardInterrupt:
+                    stopped = True
+                    break
+        tally.seconds = time.perf_counter() - begun
+    code = _graver(code, _report(tally, as_json, all_filters))
+    ctx.exit(INTERRUPTED if stopped else code)
+
+
+def _graver(one: int, other: int) -> int:
+    """Of two exit codes the one to give: unusable input, a finding, not known, fine."""
+    return next(code for code in (UNUSABLE, FOUND, NOT_KNOWN, FINE) if code in (one, other))
+
+
+@contextmanager
+def _progress(captures: Iterable[str]) -> Iterator[Callable[[int], object]]:
+    """A bar of octets read, on standard error when that is a terminal."""
+    from zsim.captures import size
+
+    sizes = [size(path) for path in captures]
+    if not sys.stderr.isatty():
+        yield lambda octets: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        total = None if None in sizes else sum(octets or 0 for octets in sizes)
+        job = bar.add_task("", total=total)
+        yield lambda octets: bar.advance(job, octets)
+
+
+def _play_one(
+    running: System, tally: Any, path: str, compiled: bool, progress: Callable[[int], object], arrival: str | None,
+    rewrites: list[Rewrite],
+) -> None:  # fmt: skip
+    """One capture; damage becomes a ProfileError after what was good has been counted."""
+    import engine
+    from zsim import captures as files
+    from zsim.replay import play
+
+    try:
+        play(running, tally, files.frames(path, compiled, progress), arrival, rewrites)
+    except engine.CaptureError as why:
+        raise ProfileError(str(why)) from None
+
+
+def _report(tally: Any, as_json: bool, all_filters: bool) -> int:
+    """Print what a replay counted; the exit code that follows from it."""
+    from zsim import replay as made
+
+    if as_json:
+        click.echo(json.dumps(made.document(tally), indent=2))
+    else:
+        _headline(tally)
+        click.echo(made.table(tally, all_filters), nl=False)
+        for path, count in sorted(tally.files.items()):
+            click.echo(f"{count:,} record{'s' if count > 1 else ''} to {path}")
+    unopened = made.unsupported(tally)
+    for name, count in unopened.items():
+        _note(f"{count:,} frames of link type {name}, which zsim does not open, count as not IP")
+    if tally.local_fragments:
+        _note(
+            f"{tally.local_fragments:,} later fragments of local traffic were judged one by one; z/OS reassembles first"
+        )
+    return NOT_KNOWN if unopened or tally.local_fragments else FINE
+
+
+def _headline(tally: Any) -> None:
+    from zsim.clock import iso
+
+    in_force = tally.prepared.in_force
+    source = (
+        f"{in_force.source}, {sum(not rule.hidden for rule in in_force.filters):,} filters"
+        if in_force
+        else "not filtered"
+    )
+    click.echo(f"{tally.prepared.stack}: {source}")
+    if tally.first is not None:
+        rate = f", {tally.packets / tally.seconds:,.0f} packets/s" if tally.seconds else ""
+        span = f"{iso(tally.first)[:19]} to {iso(tally.last)[:19]}"
+        click.echo(f"{tally.packets:,} packets, {tally.octets:,} bytes, {span}{rate}")
+    click.echo()
+
+
+@main.command()
+@_json_option
+@click.argument("capture")
+@click.pass_context
+def decode(ctx: click.Context, capture: str, as_json: bool) -> None:
+    """Show what the packet engine sees in a capture: one line a packet.
+
+    CAPTURE is a pcap or pcapng file, plain or gzip, or - for standard input. With --json, JSON Lines; what a packet
+    does not show is null.
+
+    \b
+    Examples:
+      zsim decode trace.pcap
+      zsim decode --json trace.pcap | head -3
+    """
+    import engine
+    from zsim import captures as files
+
+    code = FINE
+    with _compiling():
+        try:
+            for frames in files.frames(capture, files.wants_compiled((capture,))):
+                headers = engine.decode(frames)
+                rows = (_decoded(frames, headers, p) for p in range(frames.count))
+                lines = (json.dumps(row) if as_json else _line(row) for row in rows)
+                click.echo("".join(f"{line}\n" for line in lines), nl=False)
+        except engine.CaptureError as why:
+            _complain(str(why))
+            code = UNUSABLE
+    ctx.exit(code)
+
+
+def _decoded(frames: engine.Frames, headers: engine.Headers, p: int) -> dict[str, Any]:
+    import engine
+
+    return {
+        "frame": frames.number + p, "time_ns": int(frames.time[p]), "length": int(frames.length[p]),
+        "captured": int(frames.captured[p]), "linktype": int(frames.linktype[p]), **engine.row(headers, p),
+    }  # fmt: skip
+
+
+def _line(row: dict[str, Any]) -> str:
+    from zsim.clock import iso
+    from zsim.tcpip.terms import protocol
+
+    start = f"{row['frame']:>6} {iso(row['time_ns'])[11:26]} {row['length']:>6}"
+    if row["src"] is None:
+        return f"{start} {row['status']}"
+    ends = [row["src"], row["dst"]]
+    if row["sport"] is not None:
+        form = "{}.{}" if row["version"] == 4 else "[{}].{}"
+        ends = [form.format(end, port) for end, port in zip(ends, (row["sport"], row["dport"]), strict=True)]
+    what = protocol(row["proto"]) if row["proto"] is not None else "?"
+    kind = f" type {row['icmp_type']} code {row['icmp_code']}" if row["icmp_type"] is not None else ""
+    part = f" fragment at {row['fragment_offset']}" if row["fragment_offset"] or row["more_fragments"] else ""
+    status = "" if row["status"] == "complete" else f" ({row['status']})"
+    return f"{start} {ends[0]} > {ends[1]} {what}{kind}{part}{status}"
+
+
+@main.command()
+@_system_option
+@_ways
+@_json_option
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1, 1_000_000), help="Send it so many times.")
+@click.argument("expression")
+@click.pass_context
+def send(
+    ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
+    as_json: bool, count: int, expression: str,
+) -> None:  # fmt: skip
+    """Send packets written as scapy writes them through the rules in force.
+
+    The expression is read as data: layer names, keyword arguments with literal values, and /. Nothing in it is run.
+
+    \b
+    Examples:
+      zsim send 'IP(src="10.1.0.2", dst="10.1.1.2")/ICMP()'
+      zsim send -s mysys 'IP(src="10.1.0.2", dst="10.1.1.2")/TCP(dport=[21, 22, 23])'
+      zsim send --count 3 --interface ETH2 'IP(src="192.168.1.254", dst="224.0.0.1", proto=2)'
+    """
+    import engine
+    from zsim import packets
+    from zsim.replay import Tally, play
+
+    with _session(_place(ctx, system), write=True) as running, _compiling():
+        code = _tell_doubts(running)
+        try:
+            linktype, made = packets.packets(expression)
+        except packets.PacketError as why:
+            raise ProfileError(str(why)) from None
+        compiled = len(made) * count > _PLAIN_PACKETS
+        arrival = _interface(running, interface)
+        tally = Tally(running.prepare(compiled, home))
+        begun = time.perf_counter()
+        every = [(running.clock.now, packet) for packet in made] * count
+        play(running, tally, [engine.frames_of(every, linktype, compiled)], arrival, rewrites)
+        tally.seconds = time.perf_counter() - begun
+    ctx.exit(_graver(code, _report(tally, as_json, False)))
+
+
+_PLAIN_PACKETS = 10_000  # up to here the engine's plain mode is faster than loading compiled kernels
+
+
+@main.command()
+@_system_option
+@click.pass_context
+def demo(ctx: click.Context, system: str | None) -> None:
+    """The ping of the tutorial through a system's rules: the filter that matched, the log record, what to try next."""
+    from zsim import demo as shown
+
+    place = _place(ctx, system)
+    capture = place.folder / "captures" / "ping.pcap"
+    if not capture.is_file():
+        capture = profiles.bundle() / "adcd" / "captures" / "ping.pcap"
+    with _session(place, write=True) as running:
+        _tell_doubts(running)
+        text = shown.run(running, place, str(capture))
+    click.echo(text, nl=False)
+
+
+@main.command()
+def warm() -> None:
+    """Compile all kernels of the packet engine now, so that no later command waits for it."""
+    import engine
+
+    begun = time.perf_counter()
+    compiled: list[str] = []
+
+    def tell(kernel: str) -> None:
+        compiled.append(kernel)
+        click.echo(f"compiling {kernel}", err=True)
+
+    engine.warm(tell)
+    seconds = time.perf_counter() - begun
+    click.echo(f"{len(compiled)} kernels compiled, the rest were ready ({seconds:.1f} s)" if compiled
+               else f"all kernels were ready ({seconds:.1f} s)")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The languages an administrator writes: one file each, text -> (statements, findings)."""

@@ -1,0 +1,449 @@
+"""The Policy Agent's IP security language: `Type name { ... }` blocks, one attribute a line.
+
+    IpFilterPolicy | IpFilterGroup name | IpFilterRule name | IpService | IpServiceGroup name |
+    IpAddr | IpAddrSet | IpAddrGroup name | IpGenericFilterAction | IpTimeCondition      [name]
+    {
+      Attribute  value ...            text after the value is ignored, so it serves as a comment
+      Statement  [name]               an inline statement; or `StatementRef name`
+      {
+      }
+    }
+
+`parse` reads blocks; `check` holds one against `SCHEMA`, which says for every statement its attributes, their
+forms, defaults and how often they may stand. As on z/OS an unknown attribute is ignored; zsim reports it, because
+a misspelling leaves the default in effect. Resolving references is the Policy Agent's work (`tasks.pagent`).
+
+Source: halz001, general syntax rules for Policy Agent; one topic per statement; halz002 pbn_verify.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from zsim import addresses
+from zsim.config.source import Source, Token, lines, number
+from zsim.facts import fact
+from zsim.findings import Finding, Where, did_you_mean, finding
+
+
+class Attribute(NamedTuple):
+    """One attribute line, or a reference when its name ends in Ref."""
+
+    name: str
+    words: tuple[Token, ...]  # what follows the name on the line
+    where: Where
+
+
+class Block(NamedTuple):
+    """One statement with its braces. `name` is "" for an unnamed inline statement."""
+
+    type: str
+    name: str
+    entries: tuple[Attribute | Block, ...]
+    where: Where
+
+
+class Policy(NamedTuple):
+    blocks: tuple[Block, ...]
+    findings: tuple[Finding, ...]
+
+
+Form = Callable[[tuple[Token, ...]], tuple[Any, int]]  # words -> value and how many words it took
+
+
+class Attr(NamedTuple):
+    """One attribute of a statement. `most` None: any number."""
+
+    name: str
+    form: Form
+    default: Any = None
+    required: bool = False
+    most: int | None = 1
+
+
+class Child(NamedTuple):
+    """A statement that may stand inside another, inline and (`ref`) by name."""
+
+    type: str
+    inline: bool = True
+    ref: bool = True
+
+
+class Schema(NamedTuple):
+    named: bool  # must it have a name when global?
+    attributes: tuple[Attr, ...] = ()
+    children: tuple[Child, ...] = ()
+
+
+# ---- forms -----------------------------------------------------------------------------------------------------
+
+
+def _choice(*values: str) -> Form:
+    def read(words: tuple[Token, ...]) -> tuple[str, int]:
+        for value in values:
+            if words[0].upper == value.upper():
+                return value, 1
+        raise ValueError(did_you_mean(words[0].text, values, f"use one of {', '.join(values)}"))
+
+    return read
+
+
+def _integer(low: int, high: int) -> Form:
+    return lambda words: (number(words[0].text, low, high), 1)
+
+
+class Span(NamedTuple):
+    low: int
+    high: int
+
+
+def _numbers(limit: int, word_for_any: str = "", zero_is_any: bool = False) -> Form:
+    """`n`, `n m`, `n-m` or `n:m`; None for any."""
+
+    def read(words: tuple[Token, ...]) -> tuple[Span | None, int]:
+        head = words[0].text
+        if word_for_any and head.upper() == word_for_any.upper():
+            return None, 1
+        for mark in "-:":
+            if mark in head:
+                low, high = (number(part, 0, limit) for part in head.split(mark, 1))
+                return _ordered(low, high), 1
+        low = number(head, 0, limit)
+        if len(words) > 1 and words[1].text.isdigit():
+            return _ordered(low, number(words[1].text, 0, limit)), 2
+        return (None, 1) if zero_is_any and low == 0 and fact("policy-port-zero-any") else (Span(low, low), 1)
+
+    return read
+
+
+def _ordered(low: int, high: int) -> Span:
+    if low > high:
+        raise ValueError(f"the range {low} to {high} runs backwards")
+    return Span(low, high)
+
+
+ANY_ADDRESS = {"ALL": (4, 6), "ALL4": (4,), "ALL6": (6,)}
+
+
+def _address(words: tuple[Token, ...]) -> tuple[tuple[addresses.AddressRange, ...], int]:
+    """All, All4, All6, an address, a prefix or a range; one range for each IP version it stands for."""
+    every = ANY_ADDRESS.get(words[0].upper)
+    if every:
+        return tuple(addresses.every(version) for version in every), 1
+    return (addresses.anything(words[0].text),), 1
+
+
+def _single(words: tuple[Token, ...]) -> tuple[tuple[addresses.AddressRange, ...], int]:
+    if words[0].upper in ANY_ADDRESS:
+        return _address(words)
+    return (addresses.one(words[0].text),), 1
+
+
+def _prefix(words: tuple[Token, ...]) -> tuple[tuple[addresses.AddressRange, ...], int]:
+    return (addresses.prefix(words[0].text),), 1
+
+
+def _span(words: tuple[Token, ...]) -> tuple[tuple[addresses.AddressRange, ...], int]:
+    low, dash, high = words[0].text.partition("-")
+    if not dash:
+        raise ValueError("write low-high, without blanks")
+    return (addresses.span(low, high),), 1
+
+
+# IpService Protocol names and their numbers. (ipservicestatement; Igmp, Esp, Ah from the log message's list)
+PROTOCOLS = {
+    "Tcp": 6, "Udp": 17, "Icmp": 1, "Icmpv6": 58, "Ospf": 89, "MIPv6": 135, "Igmp": 2, "Ip": 4, "Ipip": 94,
+    "Esp": 50, "Ah": 51,
+}  # fmt: skip
+OPAQUE = -1  # a protocol value: packets whose upper-layer protocol cannot be determined
+
+# Attributes of IpService that only some protocols have.
+ONLY_FOR = {
+    "SourcePortRange": (6, 17), "DestinationPortRange": (6, 17), "Type": (1, 58, 89, 135), "Code": (1, 58),
+}  # fmt: skip
+
+
+def _protocol(words: tuple[Token, ...]) -> tuple[int | None, int]:
+    word = words[0].upper
+    if word in ("ALL", "OPAQUE"):
+        return (None if word == "ALL" else OPAQUE), 1
+    for name, value in PROTOCOLS.items():
+        if word == name.upper():
+            return value, 1
+    if word.isdigit():
+        return number(word, 0, 255), 1
+    raise ValueError(did_you_mean(words[0].text, (*PROTOCOLS, "All", "Opaque"), "use a protocol name or 0 to 255"))
+
+
+def _direction(words: tuple[Token, ...]) -> tuple[tuple[str, str | None], int]:
+    """bidirectional | inbound | outbound [InboundConnect | OutboundConnect]."""
+    way, _ = _choice("Bidirectional", "Inbound", "Outbound")(words)
+    if len(words) > 1:
+        for connect in ("InboundConnect", "OutboundConnect"):
+            if words[1].upper == connect.upper():
+                return (way, connect), 2
+    return (way, None), 1
+
+
+def _name(words: tuple[Token, ...]) -> tuple[str, int]:
+    name = words[0].text
+    if len(name) > NAME_LIMIT:
+        raise ValueError(f"names have at most {NAME_LIMIT} characters")
+    if name.startswith("-") or "," in name:
+        raise ValueError("a name does not start with - and has no comma")
+    return name, 1
+
+
+def _rest(words: tuple[Token, ...]) -> tuple[str, int]:
+    return " ".join(word.text for word in words), len(words)
+
+
+NAME_LIMIT = 32
+
+
+# ---- schema ----------------------------------------------------------------------------------------------------
+
+_ADDRESSES = (Child("IpAddr"), Child("IpAddrSet"), Child("IpAddrGroup"))
+
+
+def _ends(side: str) -> tuple[Attr, ...]:
+    """The address forms of a rule. The syntax diagram shows one; published policies repeat them."""
+    most = None if fact("policy-repeats-allowed") else 1
+    return (
+        Attr(f"Ip{side}Addr", _address, most=most),
+        Attr(f"Ip{side}AddrSet", _address, most=most),
+        Attr(f"Ip{side}AddrRef", _name, most=most),
+        Attr(f"Ip{side}AddrSetRef", _name, most=most),
+        Attr(f"Ip{side}AddrGroupRef", _name, most=most),
+    )
+
+
+SCHEMA: Mapping[str, Schema] = {
+    "IpFilterPolicy": Schema(False, (
+        Attr("PreDecap", _choice("off", "on"), fact("policy-predecap")),
+        Attr("FilterLogging", _choice("on", "off"), fact("policy-filter-logging")),
+        Attr("AllowOnDemand", _choice("no", "yes"), fact("policy-allow-on-demand")),
+        Attr("ImplicitDiscardAction", _choice("Silent", "ICMP"), fact("policy-implicit-discard")),
+        Attr("FIPS140", _choice("no", "yes"), fact("policy-fips140")),
+        Attr("NatKeepAliveInterval", _integer(0, 2147483647), fact("policy-nat-keepalive")),
+        Attr("RFC4301Compliance", _choice("no", "yes")),
+    ), (Child("IpFilterRule"), Child("IpFilterGroup", inline=False))),
+    "IpFilterGroup": Schema(True, (), (Child("IpFilterRule"),)),
+    "IpFilterRule": Schema(True, (
+        *_ends("Source"), *_ends("Dest"),
+        Attr("IpGenericFilterActionRef", _name), Attr("IpTimeConditionRef", _name),
+        Attr("IpDynVpnActionRef", _name), Attr("IpManVpnActionRef", _name), Attr("IpLocalStartActionRef", _name),
+    ), (Child("IpService"), Child("IpServiceGroup", inline=False), Child("IpTimeCondition", ref=False),
+        Child("IpGenericFilterAction", ref=False))),
+    "IpService": Schema(True, (
+        Attr("Protocol", _protocol),
+        Attr("SourcePortRange", _numbers(65535, "All", zero_is_any=True)),
+        Attr("DestinationPortRange", _numbers(65535, "All", zero_is_any=True)),
+        Attr("Type", _numbers(255, "All")),
+        Attr("Code", _numbers(255, "All")),
+        Attr("Direction", _direction, (fact("policy-direction").capitalize(), None)),
+        Attr("Routing", _choice("Local", "Routed", "Either"), fact("policy-routing").capitalize()),
+        Attr("SecurityClass", _integer(0, 255), fact("policy-security-class")),
+        Attr("FragmentsOnly", _choice("No", "Yes"), fact("policy-fragments-only").capitalize()),
+    )),
+    "IpServiceGroup": Schema(True, (), (Child("IpService"),)),
+    "IpAddr": Schema(True, (Attr("Addr", _single, required=True),)),
+    "IpAddrSet": Schema(True, (Attr("Prefix", _prefix), Attr("Range", _span))),
+    "IpAddrGroup": Schema(True, (), _ADDRESSES[:2]),
+    "IpGenericFilterAction": Schema(True, (
+        Attr("IpFilterAction", _choice("Permit", "Deny", "IpSec"), required=True),
+        Attr("IpFilterLogging", _choice("No", "Yes", "LogPermit", "LogDeny"), "No"),
+        Attr("DiscardAction", _choice("Silent", "ICMP"), "Silent"),
+    )),
+    "IpTimeCondition": Schema(True, tuple(
+        Attr(name, _rest)
+        for name in (
+            "ConditionTimeRange", "MonthOfYearMask", "DayOfMonthMask", "DayOfWeekMask", "TimeOfDayRange", "TimeZone",
+        )
+    )),
+}  # fmt: skip
+
+# Statements of IKE and tunnels: read, kept, and without effect on which filter matches.
+SKIPPED = (
+    "KeyExchangePolicy", "KeyExchangeGroup", "KeyExchangeRule", "KeyExchangeAction", "KeyExchangeOffer",
+    "LocalDynVpnPolicy", "LocalDynVpnGroup", "LocalDynVpnRule", "IpDynVpnAction", "IpManVpnAction",
+    "IpLocalStartAction", "IpDataOffer", "LocalSecurityEndpoint", "RemoteSecurityEndpoint", "RemoteIdentity",
+)  # fmt: skip
+_TYPES = {name.upper(): name for name in (*SCHEMA, *SKIPPED)}
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------
+
+
+def parse(source: Source) -> Policy:
+    """All blocks of one IP security file, in file order, and what is wrong with its form."""
+    rows = list(lines(source, "#"))
+    findings: list[Finding] = []
+    blocks: list[Block] = []
+    at = 0
+    while at < len(rows):
+        head = rows[at]
+        if head[0].text in ("{", "}"):
+            what = "a statement name"
+            findings.append(
+                finding("syntax", head[0].where, found=head[0].text, expected=what, hint="remove the extra brace")
+            )
+            at += 1
+            continue
+        block, at = _block(rows, at, findings, 0)
+        if block is None:
+            continue
+        if block.type in _TYPES.values():
+            blocks.append(block)
+        else:
+            hint = did_you_mean(block.type, _TYPES.values(), "check the spelling against the statement list")
+            findings.append(finding("ignored-statement", block.where, name=block.type, hint=hint))
+    return Policy(tuple(blocks), tuple(findings))
+
+
+DEEPEST = 16  # nesting beyond this is no policy
+
+
+def _block(rows: list[tuple[Token, ...]], at: int, findings: list[Finding], depth: int) -> tuple[Block | None, int]:
+    """The block whose head is row `at`; also the row after it. A head without `{` is reported and skipped."""
+    head = rows[at]
+    type = _TYPES.get(head[0].upper, head[0].text)
+    name = _block_name(head, findings)
+    if not _opens(rows, at + 1):
+        hint = "put { on a line of its own under it"
+        found = rows[at + 1][0].text if at + 1 < len(rows) else "the end of the file"
+        place = head[1].where if len(head) > 1 and head[-1].text == "{" else head[0].where
+        findings.append(finding("syntax", place, found=found, expected=f"{{ after {head[0].text}", hint=hint))
+        return None, at + 1
+    _trailing(rows[at + 1], 1, findings)
+    entries: list[Attribute | Block] = []
+    at += 2
+    while at < len(rows):
+        row = rows[at]
+        if row[0].text == "}":
+            _trailing(row, 1, findings)
+            return Block(type, name, tuple(entries), head[0].where), at + 1
+        if row[0].text == "{":
+            findings.append(
+                finding("syntax", row[0].where, found="{", expected="an attribute", hint="remove the extra brace")
+            )
+            at += 1
+        elif _opens(rows, at + 1) and depth < DEEPEST:
+            inner, at = _block(rows, at, findings, depth + 1)
+            entries += [inner] if inner else []
+        else:
+            entries.append(Attribute(row[0].text, row[1:], row[0].where))
+            at += 1
+    findings.append(finding("missing-end", head[0].where, statement=f"{type} {name}".strip(), end="}"))
+    return None, at
+
+
+def _opens(rows: list[tuple[Token, ...]], at: int) -> bool:
+    return at < len(rows) and rows[at][0].text == "{"
+
+
+def _block_name(head: tuple[Token, ...], findings: list[Finding]) -> str:
+    if len(head) < 2 or head[1].text == "{":
+        return ""
+    try:
+        name, taken = _name(head[1:])
+    except ValueError as why:
+        findings.append(finding("syntax", head[1].where, found=head[1].text, expected="a name", hint=str(why)))
+        return str(head[1].text)
+    _trailing(head[1:], taken, findings)
+    return str(name)
+
+
+def _trailing(words: tuple[Token, ...], taken: int, findings: list[Finding]) -> None:
+    """Text after the last value: z/OS ignores it, and so does zsim, in a note."""
+    if len(words) > taken:
+        text = " ".join(word.text for word in words[taken:])
+        findings.append(finding("ignored-text", words[taken].where, text=text))
+
+
+# ---- one block against the schema ------------------------------------------------------------------------------
+
+
+class Checked(NamedTuple):
+    """A block read by its schema: values by attribute name (a list for each, in order), and its entries that are
+    references or inline statements, in order, as (type, name or Block, where)."""
+
+    values: dict[str, list[Any]]
+    parts: tuple[tuple[str, str | Block, Where], ...]
+    places: dict[str, list[Where]]  # of the values that were coded, in step with them
+
+    def value(self, name: str) -> Any:
+        """The last value coded, or the default."""
+        return self.values[name][-1] if self.values.get(name) else None
+
+    def place(self, name: str) -> Where:
+        """Where the last value was coded."""
+        return self.places[name][-1]
+
+
+def check(block: Block, findings: list[Finding]) -> Checked:
+    """Read one block by its row of SCHEMA, adding to `findings`. Inline blocks are left for the caller."""
+    schema = SCHEMA[block.type]
+    title = f"{block.type} {block.name}".strip()
+    attributes = {attr.name.upper(): attr for attr in schema.attributes}
+    refs = {f"{child.type}Ref".upper(): child.type for child in schema.children if child.ref}
+    inline = {child.type for child in schema.children if child.inline}
+    values: dict[str, list[Any]] = {}
+    places: dict[str, list[Where]] = {}
+    parts: list[tuple[str, str | Block, Where]] = []
+    for entry in block.entries:
+        if isinstance(entry, Block):
+            if entry.type in inline:
+                parts.append((entry.type, entry, entry.where))
+            else:
+                hint = did_you_mean(entry.type, inline, f"{title} cannot contain it")
+                findings.append(finding("ignored-attribute", entry.where, name=entry.type, statement=title, hint=hint))
+        elif entry.name.upper() in refs:
+            name = _read(entry, _name, title, findings)
+            parts += [(refs[entry.name.upper()], name, entry.where)] if name is not None else []
+        elif (attr := attributes.get(entry.name.upper())) is not None:
+            places.setdefault(attr.name, []).append(entry.where)
+            value = _read(entry, attr.form, title, findings)
+            values.setdefault(attr.name, []).append(value)
+        else:
+            known = (
+                *(attr.name for attr in schema.attributes),
+                *inline,
+                *(f"{child.type}Ref" for child in schema.children),
+            )
+            hint = did_you_mean(entry.name, known, "remove the line, or check the spelling")
+            findings.append(finding("ignored-attribute", entry.where, name=entry.name, statement=title, hint=hint))
+    for attr in schema.attributes:
+        coded = values.setdefault(attr.name, [])
+        if attr.required and not coded:
+            findings.append(finding("missing-attribute", block.where, statement=title, name=attr.name))
+        if attr.most is not None and len(coded) > attr.most:
+            findings.append(
+                finding("too-many", places[attr.name][-1], name=attr.name, count=len(coded), most=attr.most)
+            )
+        if not coded and attr.default is not None:
+            coded.append(attr.default)
+    return Checked(values, tuple(parts), places)
+
+
+def _read(entry: Attribute, form: Form, title: str, findings: list[Finding]) -> Any:
+    """The value of one attribute line, or None after a finding."""
+    if not entry.words:
+        expected = f"a value for {entry.name}"
+        findings.append(
+            finding("syntax", entry.where, found="the end of the line", expected=expected, hint=f"complete {title}")
+        )
+        return None
+    try:
+        value, taken = form(entry.words)
+    except ValueError as why:
+        word = entry.words[0]
+        expected = f"a value for {entry.name}"
+        findings.append(finding("syntax", word.where, found=word.text, expected=expected, hint=str(why)))
+        return None
+    _trailing(entry.words, taken, findings)
+    return value
+
+
+ANY_RANGES = (addresses.every(4), addresses.every(6))  # an address that is not coded

@@ -1,0 +1,93 @@
+"""Every value that no source confirms, one row each.
+
+The reference grades what is known of z/OS. What was read in a source stands where it is used. What is
+`UNCONFIRMED` (general knowledge, inference) or `CHOICE` (nothing is known, so zsim picks something
+deterministic) stands here and nowhere else, so that correcting it is a change of one row.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+UNCONFIRMED, CHOICE = "unconfirmed", "simulator choice"
+
+
+class Fact(NamedTuple):
+    name: str
+    value: Any
+    grade: str
+    doc: str
+
+
+# fmt: off
+FACTS = {
+    fact.name: fact
+    for fact in (
+        # profile rules
+        Fact("profile-inbound-swapped", True, UNCONFIRMED, "the inbound half of a bidirectional IPSECRULE exchanges its ends"),
+        Fact("profile-shared-ordinal", True, CHOICE, "IPSECRULE and IPSEC6RULE share the n of SYSDEFAULTRULE.n"),
+        Fact("profile-single-extension", 1, UNCONFIRMED, "extension of the one filter of a DIRECTION INBOUND/OUTBOUND rule"),
+        Fact("profile-deny-extensions", (1, 2), UNCONFIRMED, "extensions of SYSDEFAULTDENYRULE outbound and inbound"),
+        Fact("profile-deny-scope", "Both", UNCONFIRMED, "Scope shown for SYSDEFAULTDENYRULE"),
+        Fact("profile-unlogged-word", "None", UNCONFIRMED, "Logging shown for a profile rule with NOLOG"),
+        Fact("profile-icmpv6-always", (133, 137), CHOICE, "ICMPv6 types the default policy lets through when an end is link-local or multicast"),
+        Fact("ipsecurity-by-obeyfile", False, UNCONFIRMED, "whether an OBEYFILE may turn IPSECURITY on"),
+        # policy language defaults
+        Fact("policy-filter-logging", "on", UNCONFIRMED, "default of FilterLogging"),
+        Fact("policy-predecap", "off", UNCONFIRMED, "default of PreDecap"),
+        Fact("policy-allow-on-demand", "no", UNCONFIRMED, "default of AllowOnDemand"),
+        Fact("policy-implicit-discard", "Silent", UNCONFIRMED, "default of ImplicitDiscardAction"),
+        Fact("policy-fips140", "no", UNCONFIRMED, "default of FIPS140"),
+        Fact("policy-nat-keepalive", 20, UNCONFIRMED, "default of NatKeepAliveInterval, seconds"),
+        Fact("policy-direction", "bidirectional", UNCONFIRMED, "default of Direction"),
+        Fact("policy-routing", "local", UNCONFIRMED, "default of Routing"),
+        Fact("policy-security-class", 0, UNCONFIRMED, "default of SecurityClass"),
+        Fact("policy-fragments-only", "no", UNCONFIRMED, "default of FragmentsOnly"),
+        Fact("policy-port-zero-any", True, CHOICE, "port 0 alone stands for any port"),
+        Fact("policy-repeats-allowed", True, CHOICE, "address and service lines may be repeated in a rule, as alternatives"),
+        Fact("policy-host-bits-masked", True, CHOICE, "host bits of address/prefix are cleared silently"),
+        Fact("policy-extension-over-families", True, UNCONFIRMED, "the IPv6 half of a rule goes on counting extensions"),
+        Fact("policy-deny-outbound", "DenyAllRule_Generated___________Outbnd", UNCONFIRMED, "name of the implicit outbound deny"),
+        Fact("policy-deny-inbound", "DenyAllRule_Generated___________Inbnd", UNCONFIRMED, "name of the implicit inbound deny"),
+        Fact("policy-deny-extension", 1, CHOICE, "extension of each implicit deny of the policy set"),
+        Fact("policy-deny-logged", True, CHOICE, "implicit denies are logged when FilterLogging is on"),
+        Fact("policy-error-eventually", False, CHOICE, "whether EZD1586I still appears after a file with errors"),
+        Fact("ipsec-without-tunnel", "Deny", CHOICE, "what an IpSec action does without tunnels"),
+        # the packet
+        Fact("loopback-filtered", False, CHOICE, "whether traffic between two home addresses is filtered"),
+        Fact("forwarded-twice", True, UNCONFIRMED, "a forwarded packet is judged on arrival and again on leaving"),
+        Fact("multicast-local", True, UNCONFIRMED, "multicast and broadcast arriving here count as local"),
+        Fact("arrival-interface", "owner", CHOICE, "a captured packet arrived on the interface that owns its destination, else the one its sender is routed to"),
+        Fact("forward-interface", "route", CHOICE, "a forwarded packet arrived from where its sender is routed to"),
+        Fact("no-forwarding-order", "filter first", CHOICE, "NODATAGRAMFWD discards a forwarded packet after the filters saw it"),
+        # reports
+        Fact("report-footer", "{count} entries selected", UNCONFIRMED, "last line of every ipsec report"),
+        Fact("report-time", "%Y/%m/%d %H:%M:%S", UNCONFIRMED, "form of CreateTime, UpdateTime, LifetimeExpires"),
+        Fact("report-all", "All", UNCONFIRMED, "a port, type or code that is not tested"),
+        Fact("report-scope-both", "Both", UNCONFIRMED, "Scope of ROUTING EITHER"),
+        Fact("report-logging-off", "Off", UNCONFIRMED, "heading Logging when filter logging is off"),
+        Fact("report-qualifier", ("None", "ConnectInbound", "ConnectOutbound"), UNCONFIRMED, "TCPQualifier words; shown on both halves"),
+        Fact("report-scope-words", ("Current", "Profile", "Policy"), UNCONFIRMED, "heading Scope for the -c values"),
+        Fact("report-mipv6-label", "MIPv6", UNCONFIRMED, "protocol 135 in reports"),
+        Fact("report-defensive-mode", "Inactive", UNCONFIRMED, "heading Defensive Mode while DMD does not manage the stack"),
+        Fact("ipsec-exit-codes", {"usage": 1, "authority": 2, "stack": 3, "dmd": 4, "name": 5, "internal": 8}, CHOICE, "exit codes of the ipsec command"),
+        Fact("ipsec-abbreviation", 3, CHOICE, "shortest abbreviation of an ipsec function keyword"),
+        # log
+        Fact("log-dport-tag", "dport=", UNCONFIRMED, "keyword of the destination port"),
+        Fact("log-fragment-yes", "Y", UNCONFIRMED, "fragment= of a fragment"),
+        Fact("log-facility", "local4", CHOICE, "facility of TRMD's EZD messages"),
+        Fact("log-priority", "info", CHOICE, "priority of TRMD's EZD messages"),
+        Fact("log-tag", "TRMD.{stack}", UNCONFIRMED, "program tag of TRMD in the syslogd header"),
+        Fact("log-pid", 16842781, CHOICE, "process number of TRMD1 in the syslogd header"),
+        Fact("syslog-names-fold", True, CHOICE, "user ids and job names of syslog.conf compare without case"),
+        # files
+        Fact("profile-search", "PROFILE", CHOICE, "name in system.yaml of the stack's profile data set"),
+        Fact("pagent-main-file", "/etc/pagent.conf", CHOICE, "Policy Agent's main file when nothing names one"),
+    )
+}
+# fmt: on
+
+
+def fact(name: str) -> Any:
+    """The value of one row of FACTS."""
+    return FACTS[name].value

@@ -1,0 +1,121 @@
+"""Data sets and z/OS UNIX files, in memory.
+
+A name is written as z/OS writes it: `//'USER.Z24C.TCPPARMS(DMD)'` for a member, `//'USER.SYSLOG'` for a
+sequential data set, `/etc/syslog.conf` for a file. Names come from outside: one that could leave the system's
+folder is refused before it reaches a disk.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from zsim.config.source import Source
+from zsim.findings import Finding, Where, did_you_mean, finding
+
+_QUALIFIER = r"[A-Z@#$][A-Z0-9@#$-]{0,7}"
+_DATASET = re.compile(rf"({_QUALIFIER}(?:\.{_QUALIFIER})*)(?:\(([A-Z@#$][A-Z0-9@#$]{{0,7}})\))?")
+LONGEST_DATASET = 44
+
+
+class FileName(NamedTuple):
+    """dataset and member ("" for a sequential one), or path."""
+
+    dataset: str
+    member: str
+    path: str
+
+    def __str__(self) -> str:
+        return self.path or (f"{self.dataset}({self.member})" if self.member else self.dataset)
+
+    @property
+    def quoted(self) -> str:
+        """As messages show it: `//'USER.Z24C.TCPPARMS(DMD)'`."""
+        return self.path or f"//'{self}'"
+
+
+def file_name(word: str) -> FileName:
+    """Read a name: `//'DSN(MEM)'`, `'DSN(MEM)'`, `DSN(MEM)` or `/path`. Raises ValueError."""
+    if word.startswith("/") and not word.startswith("//'"):
+        return FileName("", "", unix_path(word))
+    inner = word.removeprefix("//")
+    if inner.startswith("'"):
+        if len(inner) < 2 or not inner.endswith("'"):
+            raise ValueError("the closing quote is missing")
+        inner = inner[1:-1]
+    found = _DATASET.fullmatch(inner.upper())
+    if not found or len(found[1]) > LONGEST_DATASET:
+        raise ValueError("a data set name is up to 44 characters in qualifiers of 1 to 8, a member name 1 to 8")
+    return FileName(found[1], found[2] or "", "")
+
+
+def unix_path(word: str) -> str:
+    """An absolute z/OS UNIX path with `.`, `..` and `//` resolved; it cannot climb above the root."""
+    if "\0" in word:
+        raise ValueError("a path has no NUL character")
+    return "/" + posixpath.normpath("/" + word).lstrip("/")
+
+
+class Problem(NamedTuple):
+    """Why a file that is there cannot be read as text."""
+
+    why: str
+
+
+Fetch = Callable[[str], "str | Problem"]
+
+
+@dataclass
+class Files:
+    """What the system can read and has written. `names` maps the name of every file that is there to its place on
+    disk, for messages; `fetch` reads one. `appended` and `replaced` are what the system wrote since the last save."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    fetch: Fetch = field(default=lambda name: Problem("no reader"))
+    text: dict[str, str | Problem] = field(default_factory=dict)
+    appended: dict[str, list[str]] = field(default_factory=dict)
+    replaced: dict[str, str] = field(default_factory=dict)
+
+    def read(self, word: str, where: Where) -> Source | Finding:
+        """The file a configuration statement at `where` names, or the finding why not."""
+        try:
+            name = file_name(word)
+        except ValueError as why:
+            return finding("bad-file-name", where, name=word, why=why)
+        found = self.get(str(name))
+        if isinstance(found, str):
+            return Source(str(name), found)
+        if found is not None:
+            return finding("not-text", where, name=name.quoted, why=found.why)
+        return finding("missing-file", where, name=name.quoted, why="", hint=self._hint(name))
+
+    def get(self, name: str) -> str | Problem | None:
+        """The text of one file with what was written to it, None if it does not exist."""
+        if name in self.replaced:
+            return self.replaced[name]
+        if name not in self.text and name in self.names:
+            self.text[name] = self.fetch(name)
+        before = self.text.get(name)
+        if name not in self.appended or isinstance(before, Problem):
+            return before
+        return (before or "") + "".join(self.appended[name])
+
+    def _hint(self, name: FileName) -> str:
+        near = did_you_mean(str(name), (known for known in self.names if known.startswith("/") == bool(name.path)))
+        if near:
+            return near
+        members = sorted(known for known in self.names if known.startswith(f"{name.dataset}(")) if name.dataset else []
+        return (
+            f"the data set has {', '.join(members[:6])}" if members else "create it, or map the data set in system.yaml"
+        )
+
+    def append(self, path: str, text: str) -> None:
+        """More text at the end of a z/OS UNIX file, which is created if need be."""
+        self.appended.setdefault(path, []).append(text)
+
+    def replace(self, path: str, text: str) -> None:
+        self.appended.pop(path, None)
+        self.replaced[path] = text

@@ -1,0 +1,316 @@
+"""A folder of profiles/ -> System, and back: the edge that reads and writes a system's files.
+
+    system.yaml          the image: names, data set map, started tasks, users
+    datasets/DSN/MEMBER  the members of each data set, one file each, as mapped in system.yaml
+    etc/ var/ u/ tmp/    z/OS UNIX files: /etc/syslog.conf is etc/syslog.conf
+    captures/ README.md  for people; no part of the system
+    state.db             what the system remembers (see store.py)
+
+Names in system.yaml and in configuration files come from outside: nothing outside the folder is read or written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from zsim.clock import zone_offset
+from zsim.facts import fact
+from zsim.files import Files, Problem, file_name
+from zsim.findings import Where, did_you_mean
+from zsim.system import PROGRAMS, System, Task
+from zsim.tcpip.stack import Stack
+
+
+class ProfileError(ValueError):
+    """What, where: why; and what to do."""
+
+
+class Place(NamedTuple):
+    """Where a system lives. A bundled one is never written to."""
+
+    name: str
+    folder: Path
+    bundled: bool
+
+
+SETTINGS = "system.yaml"
+STATE = "state.db"
+_KEYS = {"sysname", "release", "stack", "timezone", "codepage", "symbols", "users", "datasets", "tasks"}
+_TASK_KEYS = {"program", "user", "options", "environment", "file"}
+# At the top of a folder: not z/OS UNIX files.
+_RESERVED = {SETTINGS, STATE, f"{STATE}-wal", f"{STATE}-shm", f"{STATE}-journal", "captures", "README.md"}
+LARGEST_TEXT = 64 * 1024 * 1024  # octets; a configuration file or log beyond this is not read as text
+MOST_FILES = 20_000
+
+
+def bundle() -> Path:
+    """The bundled systems: inside the installed package, or profiles/ of a checkout."""
+    installed = Path(__file__).parent / "bundled"
+    return installed if installed.is_dir() else Path(__file__).parent.parent / "profiles"
+
+
+def bundled_names() -> list[str]:
+    return sorted(path.parent.name for path in bundle().glob(f"*/{SETTINGS}"))
+
+
+def find(name: str) -> Place:
+    """A folder, or the name of a bundled system. Raises ProfileError."""
+    folder = Path(name)
+    if (folder / SETTINGS).is_file():
+        return Place(name, folder.resolve(), _is_bundled(folder))
+    if name in bundled_names():
+        return Place(name, bundle() / name, True)
+    if folder.is_dir():
+        raise ProfileError(f"{name}: no {SETTINGS} in it, so it is no system; zsim new {name} makes one")
+    hint = did_you_mean(
+        name, bundled_names(), f"bundled are {', '.join(bundled_names())}; zsim new {name} makes a folder"
+    )
+    raise ProfileError(f"{name}: neither a folder nor a bundled system; {hint}")
+
+
+def _is_bundled(folder: Path) -> bool:
+    return folder.resolve().parent == bundle().resolve()
+
+
+def new(target: str, source: str) -> Path:
+    """Copy a system into a new folder of one's own, without its memory. Raises ProfileError."""
+    place = find(source)
+    folder = Path(target)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ProfileError(f"{target}: exists and is not empty; choose another folder")
+    try:
+        shutil.copytree(
+            place.folder,
+            folder,
+            dirs_exist_ok=True,
+            symlinks=True,
+            ignore=shutil.ignore_patterns(f"{STATE}*", "__pycache__"),
+        )
+    except (OSError, shutil.Error) as why:
+        raise ProfileError(f"{target}: cannot be made: {why}") from None
+    return folder
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------
+
+
+def open_system(place: Place) -> System:
+    """Read system.yaml and find the files it names. Nothing is started yet. Raises ProfileError."""
+    settings = _Settings(place)
+    stack = settings.text("stack", "TCPIP").upper()
+    timezone = settings.text("timezone", "GMT0")
+    if zone_offset(timezone) is None:
+        settings.fail("timezone", f"{timezone!r} is not like GMT0 or EST5; daylight saving is not modelled")
+    tasks = {name: settings.task(name) for name in settings.section("tasks")}
+    files = _Folder(place, settings)
+    system = System(
+        place.name, settings.text("sysname", "S0W1").upper(), settings.text("release", "V2R4").upper(), timezone,
+        Stack(stack), tasks, Files(dict(files.names()), files.fetch),
+        {name.upper(): str(value) for name, value in settings.section("symbols").items()},
+        tuple(str(user).upper() for user in settings.data.get("users") or ("IBMUSER",)),
+    )  # fmt: skip
+    system.symbols.setdefault("SYSNAME", system.sysname)
+    return system
+
+
+class _Settings:
+    """system.yaml: its values, and the line of each for messages."""
+
+    def __init__(self, place: Place) -> None:
+        path = place.folder / SETTINGS
+        self.shown = f"{place.name}/{SETTINGS}"
+        try:
+            text = path.read_bytes()[:LARGEST_TEXT].decode("utf-8")
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+        except OSError as why:
+            raise ProfileError(f"{self.shown}: cannot be read: {why.strerror}") from None
+        except UnicodeDecodeError as why:
+            raise ProfileError(f"{self.shown}: is not UTF-8 text at byte {why.start}; save it as UTF-8") from None
+        except yaml.YAMLError as why:
+            mark = getattr(why, "problem_mark", None)
+            at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+            raise ProfileError(f"{self.shown}{at}: is no YAML: {getattr(why, 'problem', why)}") from None
+        self.places: dict[tuple[str, ...], tuple[int, int]] = {}
+        data = self._value(node, ()) if node is not None else {}
+        if not isinstance(data, dict):
+            raise ProfileError(f"{self.shown}:1:1: names and values are expected, such as sysname: S0W1")
+        self.data: dict[str, Any] = data
+        for key in data:
+            if key not in _KEYS:
+                self.fail(
+                    key, f"{key} is not known; {did_you_mean(key, _KEYS, 'known are ' + ', '.join(sorted(_KEYS)))}"
+                )
+
+    def _value(self, node: yaml.Node, path: tuple[str, ...]) -> Any:
+        """The node as plain data. Aliases are refused: they can make a small file enormous."""
+        self.places[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        if len(path) > 4 or len(self.places) > MOST_FILES:
+            raise ProfileError(f"{self.shown}:{self.places[path][0]}: nested too deep or too large for a system")
+        if isinstance(node, yaml.MappingNode):
+            return {str(key.value): self._value(value, (*path, str(key.value))) for key, value in node.value}
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(value, (*path, str(at))) for at, value in enumerate(node.value)]
+        return node.value
+
+    def fail(self, key: str, why: str, *inner: str) -> None:
+        line, column = self.places.get((key, *inner), (1, 1))
+        raise ProfileError(f"{self.shown}:{line}:{column}: {why}")
+
+    def text(self, key: str, default: str) -> str:
+        value = self.data.get(key, default)
+        if not isinstance(value, str) or not value:
+            self.fail(key, f"{key} needs one value, such as {default}")
+        return str(value)
+
+    def section(self, key: str) -> Mapping[str, Any]:
+        value = self.data.get(key) or {}
+        if not isinstance(value, dict):
+            self.fail(key, f"{key} needs names and values below it")
+        return dict(value)
+
+    def task(self, name: str) -> Task:
+        """One row of `tasks`."""
+        row = self.section("tasks")[name]
+        if not isinstance(row, dict):
+            self.fail("tasks", f"task {name} needs at least program:", name)
+        for key in row:
+            if key not in _TASK_KEYS:
+                self.fail("tasks", f"{key} of task {name} is not known; {did_you_mean(key, _TASK_KEYS, '')}", name, key)
+        program = str(row.get("program", "")).upper()
+        if program not in PROGRAMS:
+            hint = did_you_mean(program, PROGRAMS, f"known are {', '.join(PROGRAMS)}")
+            self.fail("tasks", f"program {program or 'missing'} of task {name}; {hint}", name, "program")
+        file = str(row.get("file", ""))
+        if program == PROGRAMS[0] and not file:
+            self.fail(
+                "tasks", f"task {name} needs file: the data set of the TCPIP profile ({fact('profile-search')})", name
+            )
+        key = next((key for key in ("environment", "file") if key in row), "program")
+        return Task(
+            name.upper(), program, str(row.get("user", "START1")).upper(),
+            Where(SETTINGS, *self.places.get(("tasks", name, key), (1, 1))),
+            str(row.get("options", "")), str(row.get("environment", "")), file or "/etc/syslog.conf",
+        )  # fmt: skip
+
+
+class _Folder:
+    """The files of one system on disk."""
+
+    def __init__(self, place: Place, settings: _Settings) -> None:
+        self.place, self.codepage = place, settings.text("codepage", "utf-8")
+        if self.codepage.upper() not in _CODEPAGES and self.codepage.lower() not in ("utf-8", "ascii", "latin-1"):
+            settings.fail("codepage", f"{self.codepage} is not known; use utf-8, {' or '.join(_CODEPAGES)}")
+        self.mapped: dict[str, Path] = {}
+        for name, value in settings.section("datasets").items():
+            try:
+                file_name(name)
+            except ValueError as why:
+                settings.fail("datasets", f"{name}: {why}", name)
+            path = place.folder / str(value)
+            if not _inside(place.folder, path):
+                settings.fail("datasets", f"{value} leads out of the system's folder", name)
+            if not path.exists():
+                settings.fail("datasets", f"{value} does not exist in {place.folder}", name)
+            self.mapped[name.upper()] = path
+        self.paths: dict[str, Path] = {}
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """(z/OS name, place in the folder) of every file."""
+        for name, path in self.mapped.items():
+            members = sorted(path.iterdir()) if path.is_dir() else [path]
+            for each in members:
+                shown = f"{name}({each.name.upper()})" if path.is_dir() else name
+                if re.fullmatch(r"[A-Z@#$][A-Z0-9@#$]{0,7}", each.name.upper()) or not path.is_dir():
+                    yield self._add(shown, each)
+        taken = {path.resolve() for path in self.mapped.values()}
+        for top in sorted(self.place.folder.iterdir()):
+            if top.name not in _RESERVED and top.name[0] != "." and not any(_inside(top, path) for path in taken):
+                yield from self._below(top)
+
+    def _below(self, top: Path) -> Iterator[tuple[str, str]]:
+        for folder, _, names in os.walk(top) if top.is_dir() else ():
+            for name in sorted(names):
+                path = Path(folder) / name
+                if len(self.paths) > MOST_FILES:
+                    raise ProfileError(f"{self.place.name}: more than {MOST_FILES} files; is this a system's folder?")
+                yield self._add("/" + path.relative_to(self.place.folder).as_posix(), path)
+
+    def _add(self, name: str, path: Path) -> tuple[str, str]:
+        self.paths[name] = path
+        return name, path.relative_to(self.place.folder).as_posix()
+
+    def fetch(self, name: str) -> str | Problem:
+        """The text of one file."""
+        path = self.paths[name]
+        if not _inside(self.place.folder, path):
+            return Problem("it is a link that leads out of the system's folder")
+        try:
+            if not path.is_file():
+                return Problem("it is no regular file")
+            if path.stat().st_size > LARGEST_TEXT:
+                return Problem(f"it is larger than {LARGEST_TEXT // 1024 // 1024} MiB")
+            octets = path.read_bytes()
+        except OSError as why:
+            return Problem(why.strerror or "it cannot be read")
+        try:
+            # Logs are written by zsim, in UTF-8; what an administrator brings has the code page of the system.
+            return decode(octets, "utf-8" if name.startswith(("/var/", "/u/", "/tmp/")) else self.codepage)
+        except UnicodeDecodeError as why:
+            return Problem(f"byte {why.start} is no {self.codepage}")
+
+
+def _inside(folder: Path, path: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+# EBCDIC code pages: Python's cp037, and where IBM-1047 differs from it.
+_SWAP_1047 = bytes.maketrans(b"\x5f\xb0\xad\xba\xbd\xbb\x15\x25", b"\xb0\x5f\xba\xad\xbb\xbd\x25\x15")
+_CODEPAGES = {"IBM-037": None, "IBM-1047": _SWAP_1047}
+RECORD = 80  # columns of a fixed-length record
+
+
+def decode(octets: bytes, codepage: str) -> str:
+    """Text with \\n ends. An EBCDIC file without line ends is taken as 80-column records."""
+    if codepage.upper() not in _CODEPAGES:
+        return octets.decode(codepage).replace("\r\n", "\n").removeprefix("\ufeff")
+    table = _CODEPAGES[codepage.upper()]
+    text = (octets.translate(table) if table else octets).decode("cp037").replace("\x85", "\n").replace("\r\n", "\n")
+    if "\n" not in text and len(text) > RECORD and len(text) % RECORD == 0:
+        return "\n".join(text[at : at + RECORD].rstrip() for at in range(0, len(text), RECORD))
+    return text
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------
+
+
+def save_files(system: System, place: Place) -> None:
+    """Write what the system appended to or replaced in its z/OS UNIX files. Raises ProfileError."""
+    for path, text in system.files.replaced.items():
+        _write(place, path, text, append=False)
+    for path, parts in system.files.appended.items():
+        _write(place, path, "".join(parts), append=True)
+    system.files.replaced.clear()
+    system.files.appended.clear()
+
+
+def _write(place: Place, path: str, text: str, append: bool) -> None:
+    """One file below the folder; no link is followed out of it."""
+    target = place.folder / path.lstrip("/")
+    if path.lstrip("/").split("/")[0] in _RESERVED | {"datasets"}:
+        raise ProfileError(f"{path}: is no z/OS UNIX file of {place.name}; write below /var, /tmp or /u")
+    if not _inside(place.folder, target):
+        raise ProfileError(f"{path}: a link in {place.name} leads out of its folder; nothing was written")
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(target, flags, 0o644), "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as why:
+        raise ProfileError(f"{path}: cannot be written in {place.name}: {why.strerror}") from None

@@ -1,0 +1,176 @@
+"""Replaying captures through a system: what happened, as plain numbers, and as a table.
+
+Every packet of a capture is counted once, under its verdict. A forwarded packet is judged twice, arriving and
+leaving: both filters count a match, and the packet is permitted only if both permit it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from zsim.clock import iso
+from zsim.system import System
+from zsim.tcpip.filters import Hits
+from zsim.tcpip.traffic import STACK, Prepared, Rewrite
+
+if TYPE_CHECKING:
+    import engine
+
+SCHEMA = "zsim.replay/1"
+
+
+@dataclass
+class Tally:
+    """What a replay counted. verdicts by engine.VERDICTS, statuses by engine.STATUSES, files by path."""
+
+    prepared: Prepared
+    packets: int = 0
+    octets: int = 0
+    first: int | None = None
+    last: int | None = None
+    legs: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+    linktypes: Counter[int] = field(default_factory=Counter)
+    hits: list[Hits] = field(default_factory=list)
+    local_fragments: int = 0
+    logged: int = 0
+    files: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.hits = [Hits()] * len(self.prepared.rows)
+
+    @property
+    def judged(self) -> int:
+        return self.packets - self.not_judged("not_ip") - self.not_judged("truncated") - self.not_judged("malformed")
+
+    def not_judged(self, status: str) -> int:
+        return self.statuses[status]
+
+
+def play(
+    system: System,
+    tally: Tally,
+    batches: Iterable[engine.Frames],
+    interface: str | None = None,
+    rewrites: Sequence[Rewrite] = (),
+) -> None:
+    """Send batches of frames through the system, adding to `tally`. What the reader raises falls through, with
+    everything before it counted."""
+    import engine
+
+    for frames in batches:
+        outcome, deliveries = system.receive(frames, interface, tally.prepared, rewrites)
+        if not frames.count:
+            continue
+        tally.packets += frames.count
+        tally.octets += int(sum(frames.length))
+        times = [int(min(frames.time)), int(max(frames.time))]
+        tally.first = min(times[:1] if tally.first is None else [tally.first, times[0]])
+        tally.last = max(times[1:] if tally.last is None else [tally.last, times[1]])
+        tally.verdicts.update(_named(outcome.judgement.verdict, engine.VERDICTS))
+        tally.statuses.update(_named(outcome.headers.status, engine.STATUSES))
+        tally.linktypes.update(Counter(frames.linktype.tolist()))
+        tally.legs += sum(leg.count for leg in outcome.judgement.legs)
+        tally.hits = [before + more for before, more in zip(tally.hits, outcome.hits, strict=True)]
+        tally.local_fragments += outcome.local_fragments
+        tally.logged += len(outcome.events)
+        tally.files.update(delivery.path for delivery in deliveries)
+
+
+def _named(codes: Any, names: Sequence[str]) -> dict[str, int]:
+    return {names[code]: count for code, count in Counter(codes.tolist()).items()}
+
+
+def unsupported(tally: Tally) -> dict[str, int]:
+    """Frames of link types the engine does not open, by name; they count as not IP."""
+    import engine
+
+    return {
+        engine.name_of(number): count for number, count in tally.linktypes.items() if number not in engine.LINKTYPES
+    }
+
+
+def document(tally: Tally) -> dict[str, Any]:
+    """The replay as JSON. permitted + denied + blocked + not_ip + truncated + malformed = packets; simulated packets
+    are also counted under what became of them."""
+    in_force = tally.prepared.in_force
+    rate = tally.packets / tally.seconds if tally.seconds else 0.0
+    unfiltered = tally.verdicts["unfiltered"] + sum(
+        hits.matches
+        for row, hits in zip(tally.prepared.rows, tally.hits, strict=True)
+        if row.layer == STACK and not row.denies
+    )
+    return {
+        "schema": SCHEMA,
+        "packets": tally.packets,
+        "permitted": tally.verdicts["permitted"] + tally.verdicts["unfiltered"],
+        "denied": tally.verdicts["denied"],
+        "blocked": tally.verdicts["blocked"],
+        "simulated": 0,
+        "not_ip": tally.statuses["not_ip"],
+        "truncated": tally.statuses["truncated"],
+        "malformed": tally.statuses["malformed"],
+        "bytes": tally.octets,
+        "seconds": round(tally.seconds, 6),
+        "packets_per_second": round(rate, 1),
+        "source": in_force.source if in_force else None,
+        "judgements": tally.legs,
+        "unfiltered": unfiltered,
+        "local_fragments": tally.local_fragments,
+        "logged": tally.logged,
+        "files": dict(sorted(tally.files.items())),
+        "first": iso(tally.first) if tally.first is not None else None,
+        "last": iso(tally.last) if tally.last is not None else None,
+        "filters": [
+            {
+                "name": row.name,
+                "extension": row.extension,
+                "layer": row.layer,
+                "action": row.action,
+                "direction": row.direction or None,
+                "matches": hits.matches,
+                "bytes": hits.octets,
+                "first": iso(hits.first) if hits.first is not None else None,
+                "last": iso(hits.last) if hits.last is not None else None,
+                "version": row.version,
+                "group": row.group or None,
+                "where": str(row.where),
+            }
+            for row, hits in zip(tally.prepared.rows, tally.hits, strict=True)
+            if not row.hidden or hits.matches
+        ],
+    }
+
+
+VERDICT_ROWS = ("permitted", "denied", "blocked", "not_ip", "truncated", "malformed")
+
+
+def table(tally: Tally, all_filters: bool = False) -> str:
+    """The replay for a terminal: verdicts, then the filters that matched."""
+    shown = document(tally)
+    lines = [f"{'verdict':<38}{'packets':>12}"]
+    lines += [
+        f"{name.replace('_', ' '):<38}{shown[name]:>12,}"
+        for name in VERDICT_ROWS
+        if shown[name] or name in VERDICT_ROWS[:2]
+    ]
+    lines.append(f"{'total':<38}{shown['packets']:>12,}")
+    lines += ["", f"{'filter':<38}{'ext':>3}  {'way':<4}{'action':<7}{'matches':>11}{'bytes':>14}"]
+    matched = 0
+    for row in shown["filters"]:
+        if row["matches"] or all_filters:
+            way = {"Inbound": "in", "Outbound": "out"}.get(row["direction"], "")
+            extension = row["extension"] or ""
+            lines.append(
+                f"{row['name']:<38}{extension:>3}  {way:<4}{row['action']:<7}{row['matches']:>11,}{row['bytes']:>14,}"
+            )
+            matched += bool(row["matches"])
+    silent = len(shown["filters"]) - matched
+    if silent and not all_filters:
+        lines.append(f"{silent:,} filter{'s' if silent > 1 else ''} matched nothing (--all shows them)")
+    return "\n".join(lines) + "\n"

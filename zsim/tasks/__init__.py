@@ -1,0 +1,1 @@
+"""Started tasks: what S starts, F talks to and P stops."""

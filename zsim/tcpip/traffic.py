@@ -1,0 +1,198 @@
+"""Packets through a stack: which way each goes, which filter decides, what is counted and what is logged.
+
+One packet and a million take the same path: `prepare` compiles what is in force once, `receive` judges one batch
+of frames, adds to the counters behind FilterMatches, and hands back what happened. A forwarded packet is judged
+twice, arriving and leaving; its verdict is the first deny, or permitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from zsim import addresses
+from zsim.addresses import AddressRange
+from zsim.facts import fact
+from zsim.findings import Where
+from zsim.tcpip import interfaces
+from zsim.tcpip.filters import OUTBOUND, VERSIONS, FilterRule, FilterSet, Hits, Service, lower
+from zsim.tcpip.stack import Stack
+
+if TYPE_CHECKING:
+    import engine
+
+
+class FilterEvent(NamedTuple):
+    """A logged verdict on one packet. Numbers are None where the packet does not show them."""
+
+    time: int
+    rule: FilterRule
+    version: int
+    source: int
+    dest: int
+    protocol: int | None
+    source_port: int | None
+    dest_port: int | None
+    type: int | None
+    code: int | None
+    interface: str
+    interface_address: int
+    inbound: bool
+    secclass: int
+    routed: bool
+    length: int
+    fragment: bool
+
+
+class Rewrite(NamedTuple):
+    """Addresses in `old` become those of `new`, host part kept, so that a capture from elsewhere fits."""
+
+    old: AddressRange
+    new: AddressRange
+
+
+class Prepared(NamedTuple):
+    """A stack's filters and addresses as the engine's tables. Made anew when either changes."""
+
+    stack: str
+    in_force: FilterSet | None
+    rows: tuple[FilterRule, ...]  # the filters in force, then the stack's own rows (see _stack_rows)
+    rules: engine.RuleSet
+    vantage: engine.Vantage
+    interfaces: tuple[str, ...]  # by the engine's interface number
+    addresses: dict[tuple[str, int], int]  # (interface, version) -> its first home address
+    compiled: bool
+
+
+class Outcome(NamedTuple):
+    """What became of one batch. hits[r] is what row r of `Prepared.rows` decided in it."""
+
+    headers: engine.Headers
+    judgement: engine.Judgement
+    hits: tuple[Hits, ...]
+    local_fragments: int  # later fragments to or from this host, judged one by one though z/OS would reassemble
+    events: tuple[FilterEvent, ...]
+
+
+STACK = "stack"  # layer of the rows that are no filters
+
+
+def _stack_rows(stack: Stack) -> tuple[list[FilterRule], list[FilterRule]]:
+    """What the stack does apart from filters, as rows before and after them: it does not forward under
+    NODATAGRAMFWD (asked after the inbound filters; a simulator choice), and it filters no IP version whose
+    IPSECURITY is off."""
+    rows: list[list[FilterRule]] = [[], []]
+    for version in VERSIONS:
+        everything = addresses.every(version)
+        row = FilterRule("", 0, STACK, version, OUTBOUND, "Deny", "None", everything, everything,
+                         Service(scope="Both"), Where(stack.name), hidden=True)  # fmt: skip
+        if not stack.forwarding[version]:
+            rows[0].append(row._replace(name="(not forwarded)", service=Service(scope="Routed")))
+        if version not in stack.versions:
+            rows[1].append(row._replace(name=f"(IPv{version} is not filtered)", action="Permit", direction=""))
+    return rows[0], rows[1]
+
+
+def prepare(stack: Stack, compiled: bool, home: Sequence[tuple[int, int]] = ()) -> Prepared:
+    """Compile the filters in force and the stack's view of the world. `home` are further addresses that are to
+    count as this stack's own, (version, number)."""
+    import engine
+
+    here = stack.interfaces
+    physical = [name for name, each in here.attachments.items() if each.type != "LOOPBACK"]
+    index = {name: at for at, name in enumerate(physical)}
+    own = [(each.version, each.address, index.get(each.interface, -1)) for each in here.home]
+    own += [(version, number, -1) for version, number in home]
+    routes = [
+        (dest.version, dest.low, dest.high, index[link])
+        for dest, link in interfaces.destinations(here)
+        if link in index
+    ]
+    groups = (
+        [(each.version, each.low, each.high) for each in interfaces.groups(here)] if fact("multicast-local") else []
+    )
+    in_force = stack.in_force
+    filters = in_force.filters if in_force else ()
+    before, after = _stack_rows(stack)
+    rows = (*filters, *before, *after)
+    order = (
+        *range(len(filters), len(filters) + len(before)),
+        *range(len(filters)),
+        *range(len(filters) + len(before), len(rows)),
+    )
+    gate = bool(in_force and in_force.logging)
+    return Prepared(
+        stack.name, in_force, rows,
+        engine.RuleSet(
+            engine.compile_rules([lower(rows[at], at) for at in order], compiled=compiled),
+            bytes(row.denies for row in rows), bytes(gate and row.logs for row in rows),
+        ),
+        engine.place(own, groups, routes, [here.attachments[name].secclass for name in physical], compiled=compiled),
+        tuple(physical), {(each.interface, each.version): each.address for each in reversed(here.home)}, compiled,
+    )  # fmt: skip
+
+
+def receive(
+    prepared: Prepared, frames: engine.Frames, arrival: str | None = None, rewrites: Sequence[Rewrite] = ()
+) -> Outcome:
+    """Judge one batch of frames that crossed interface `arrival` (None: found from the addresses). The counters of
+    the set in force are added to."""
+    import engine
+
+    headers = engine.decode(frames)
+    for old, new in rewrites:
+        engine.rewrite(headers, old.version, old.low, old.high, new.low)
+    given = prepared.interfaces.index(arrival) if arrival is not None else None
+    journey = engine.orient(headers, prepared.vantage, given)
+    judgement = engine.judge(headers, journey, prepared.vantage, prepared.rules)
+    hits = _count(prepared, frames, judgement)
+    if prepared.in_force is not None:
+        kept = prepared.in_force.hits
+        kept[:] = [before + more if more.matches else before for before, more in zip(kept, hits, strict=False)]
+    events = [event for leg in judgement.legs for event in _events(prepared, frames, leg)]
+    events.sort(key=lambda event: event[0])
+    fragments = sum(_local_fragments(leg) for leg in judgement.legs)
+    return Outcome(headers, judgement, hits, fragments, tuple(event for _, event in events))
+
+
+def _local_fragments(leg: engine.Leg) -> int:
+    import engine
+
+    listed = (p for p, status in enumerate(leg.headers.status) if status == engine.FRAGMENT)
+    return sum(not engine.cell(leg.headers, "routed", p) for p in listed)
+
+
+def _count(prepared: Prepared, frames: engine.Frames, judgement: engine.Judgement) -> tuple[Hits, ...]:
+    import engine
+
+    counters = engine.Counters.of(len(prepared.rows), prepared.compiled)
+    for leg in judgement.legs:
+        engine.count(leg.rule, engine.take(frames.time, leg.packet), engine.take(frames.length, leg.packet), counters)
+    return tuple(
+        Hits(packets, octets, first, last) if packets else Hits()
+        for packets, octets, first, last in counters.to_rows()[:-1]
+    )
+
+
+def _events(
+    prepared: Prepared, frames: engine.Frames, leg: engine.Leg
+) -> Iterator[tuple[tuple[int, int], FilterEvent]]:
+    """The logged verdicts of one leg, each with its place in the order of the capture."""
+    import engine
+
+    def known(name: str, p: int) -> int | None:
+        value = engine.cell(leg.headers, name, p)
+        return None if value == engine.FIELD[name].unknown else value
+
+    for at in engine.logged(leg, prepared.rules):
+        p, packet = int(at), int(leg.packet[at])
+        version = engine.cell(leg.headers, "version", p)
+        interface = prepared.interfaces[leg.interface[p]] if leg.interface[p] >= 0 else ""
+        yield (packet, leg.direction), FilterEvent(
+            int(frames.time[packet]), prepared.rows[leg.rule[p]], version,
+            engine.cell(leg.headers, "src_addr", p), engine.cell(leg.headers, "dst_addr", p),
+            known("proto", p), known("src_port", p), known("dst_port", p), known("type", p), known("code", p),
+            interface, prepared.addresses.get((interface, version), 0), leg.direction == 0,
+            engine.cell(leg.headers, "zone", p), bool(engine.cell(leg.headers, "routed", p)),
+            engine.cell(leg.headers, "ip_length", p), bool(engine.cell(leg.headers, "fragment", p)),
+        )  # fmt: skip
