@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         STATUSES,
         TRUNCATED,
     )
-    from engine.headers import Headers, address, cell, decode, row, select
+    from engine.headers import Headers, address, cell, decode, row, select, values
     from engine.judge import VERDICTS, Judgement, Leg, RuleSet, judge, logged
     from engine.kernels import telling_compilation
     from engine.linktypes import LINKTYPES, name_of
@@ -47,7 +47,7 @@ _HOME = {
     "classify": "Counters classify count",
     "compile": "MatchTable compile_rules",
     "fields": "COMPLETE FIELD FIELDS FRAGMENT MALFORMED NOT_IP PARTIAL STATUSES TRUNCATED",
-    "headers": "Headers address cell decode row select",
+    "headers": "Headers address cell decode row select values",
     "judge": "VERDICTS Judgement Leg RuleSet judge logged",
     "kernels": "telling_compilation",
     "linktypes": "LINKTYPES name_of",
@@ -103,6 +103,7 @@ __all__ = [
     "select",
     "take",
     "telling_compilation",
+    "values",
     "warm",
     "write_pcap",
 ]

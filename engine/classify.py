@@ -6,27 +6,27 @@ from typing import NamedTuple
 
 from engine.arrays import Array, as_array, is_compiled, zeros
 from engine.compile import MatchTable
-from engine.fields import FIELD
 from engine.headers import Headers
 
 
 def classify(headers: Headers, table: MatchTable) -> Array:
     """i4[n]: the number of the first rule that matches, or -1; -1 for what cannot be judged."""
-    from engine.kernels.classify import first_match, look_up, search_address, search_word
+    from engine.kernels.classify import first_match, look_up, search, search_long
 
     if headers.compiled != table.compiled:
         raise ValueError("headers and match table are of different modes: one of them is compiled")
     n, value, fields = headers.count, headers.value, len(table.lookups)
     rule = zeros("i4", n, table.compiled)
     rows = zeros("i4", fields * n, table.compiled)
-    for i, (field, column, edge, short, begins) in enumerate(table.lookups):
+    for i, (_, column, edge, edges, long, begins) in enumerate(table.lookups):
         if edge is None:
             look_up(value, column * n, n, begins, rows, i * n)
-        elif FIELD[field].words == 1:
-            search_word(value, column * n, n, edge, begins, rows, i * n)
-        else:
-            search_address(value, column * n, n, edge, short, begins, rows, i * n)
-    first_match(table.bits, rows, fields, table.words, table.number, headers.status, n, rule)
+            continue
+        last = column + (0 if long is None else 3)  # word of an address: enough for those of IPv4
+        search(value, last * n, n, edge, edges, begins, rows, i * n)
+        if long is not None:
+            search_long(value, column * n, n, long, edges, begins, rows, i * n)
+    first_match(table.bits, rows, fields, table.summaries, table.number, headers.status, n, rule)
     return rule
 
 

@@ -3,7 +3,7 @@
     spans      rules -> per tested field, the interval each rule asks for
     intervals  spans -> the values at which the set of rules that hold can change
     classes    spans, intervals -> intervals in which the same rules hold share a class
-    bits       classes -> per class, a bit row that says which rules hold, in rule order
+    bits       classes -> per class, a bit row that says which rules hold, in rule order, behind a summary
 
 A packet then selects a bit row per field, and the lowest bit common to all is the first rule that matches.
 A set of rules is an int in all passes but the last. This is the first shape of a table, bit vectors, right
@@ -30,8 +30,9 @@ class Lookup(NamedTuple):
 
     field: str
     column: int
-    edge: Array | None  # u4[words * k]  where intervals begin, for a field that is searched
-    short: int  # how many edges fit the last word of an address
+    edge: Array | None  # u4[2**k]  where intervals begin that begin within one word; None: looked up
+    edges: int  # how many they are; the last is repeated to fill the array
+    long: Array | None  # u4[4 * intervals]  where all intervals begin, for an address
     table: Array  # i4  begin of the bit row, per value, or per interval if edges are given
 
 
@@ -40,7 +41,7 @@ class MatchTable(NamedTuple):
 
     lookups: tuple[Lookup, ...]  # a row per tested field
     bits: Array  # i8
-    words: int  # of a bit row
+    summaries: int  # words of a bit row that say which of its other words are not 0, 32 each
     number: Array  # i4[rules]  the callers' numbers
     compiled: bool
 
@@ -48,22 +49,24 @@ class MatchTable(NamedTuple):
 def compile_rules(rules: Sequence[Rule], compiled: bool = False, most_octets: int = _GIB) -> MatchTable:
     """The table that finds the first of `rules` that matches; ValueError where it would be too large."""
     words = (len(rules) + 63) // 64
+    summaries = (words + 31) // 32
+    row = summaries + words
     tested = spans(rules)
     edges = {field: intervals(of, _top(field)) for field, of in tested.items()}
     classed = {field: classes(of, edges[field], len(rules)) for field, of in tested.items()}
-    octets = 8 * words * sum(len(sets) for _, sets in classed.values())
+    octets = 8 * row * sum(len(sets) for _, sets in classed.values())
     if octets > most_octets:
         raise ValueError(
             f"{len(rules)} rules need a match table of {octets:,} octets; {most_octets:,} are allowed"
         )
     lookups, parts, before = [], [], 0
     for field, (of_interval, sets) in classed.items():
-        begins = [before + words * number for number in of_interval]
+        begins = [before + row * number for number in of_interval]
         lookups.append(_lookup(field, edges[field], begins, compiled))
         parts.append(bits(sets, words))
-        before += words * len(sets)
+        before += row * len(sets)
     number = as_array([rule.number for rule in rules], "i4", compiled)
-    return MatchTable(tuple(lookups), of_words(b"".join(parts), compiled), words, number, compiled)
+    return MatchTable(tuple(lookups), of_words(b"".join(parts), compiled), summaries, number, compiled)
 
 
 def spans(rules: Sequence[Rule]) -> dict[str, dict[int, Span]]:
@@ -111,8 +114,17 @@ def classes(of: dict[int, Span], edges: list[int], rules: int) -> tuple[list[int
 
 
 def bits(sets: Sequence[int], words: int) -> bytes:
-    """A bit row per set, of 64-bit words, the least significant octet first."""
-    return b"".join(holding.to_bytes(8 * words, "little") for holding in sets)
+    """A bit row per set: summary words, then words of 64 rules; the least significant octet first."""
+    return b"".join(part for holding in sets for part in _bit_row(holding, words))
+
+
+def _bit_row(holding: int, words: int) -> tuple[bytes, bytes]:
+    octets, nothing = holding.to_bytes(8 * words, "little"), bytes(8)
+    summary = 0
+    for w in range(words):
+        if octets[8 * w : 8 * w + 8] != nothing:
+            summary |= 1 << w // 32 * 64 + w % 32
+    return summary.to_bytes((words + 31) // 32 * 8, "little"), octets
 
 
 def _top(field: str) -> int:
@@ -123,14 +135,15 @@ def _top(field: str) -> int:
 
 def _lookup(field: str, edges: list[int], begins: list[int], compiled: bool) -> Lookup:
     """The way from a field's value to `begins[i]`, with i the interval it lies in."""
-    column, values, short = COLUMN[field], _top(field) + 1, 0
+    column, values = COLUMN[field], _top(field) + 1
     if values <= _LOOKED_UP:
         table = zeros("i4", 0, False)
         for begin, first, after in zip(begins, edges, [*edges[1:], values], strict=True):
             table.extend(as_array([begin], "i4", False) * (after - first))
-        return Lookup(field, column, None, short, as_array(table, "i4", compiled))
-    words = FIELD[field].words
-    shifts = range(32 * (words - 1), -1, -32)
-    flat = [edge >> shift & 0xFFFF_FFFF for edge in edges for shift in shifts]
-    short = sum(edge < 2**32 for edge in edges)
-    return Lookup(field, column, as_array(flat, "u4", compiled), short, as_array(begins, "i4", compiled))
+        return Lookup(field, column, None, 0, None, as_array(table, "i4", compiled))
+    table, long = as_array(begins, "i4", compiled), None
+    if FIELD[field].words > 1:
+        long = as_array([edge >> shift & 0xFFFF_FFFF for edge in edges for shift in (96, 64, 32, 0)], "u4", compiled)
+    short = [edge for edge in edges if edge < 2**32]
+    filled = short + short[-1:] * ((1 << (len(short) - 1).bit_length()) - len(short))
+    return Lookup(field, column, as_array(filled, "u4", compiled), len(short), long, table)

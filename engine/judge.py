@@ -58,14 +58,12 @@ def judge(
     n, compiled = headers.count, headers.compiled
     verdict = zeros("u1", n, compiled)
     start_verdicts(journey.hook, n, verdict)
-    legs = []
+    legs, sets = [], (rules, block, simulate)
     for direction, hook, crossed in ((0, IN, journey.arrival), (1, OUT, journey.departure)):
         packet = zeros("i4", n, compiled)
         m = pick(journey.hook, hook, FORWARD, verdict, n, packet)
         listed = packet[:m]
-        legs.append(
-            _leg(headers, journey, vantage, direction, crossed, listed, m, rules, block, simulate, verdict)
-        )
+        legs.append(_leg(headers, journey, vantage, direction, crossed, listed, m, sets, verdict))
     return Judgement(verdict, tuple(legs))
 
 
@@ -77,9 +75,7 @@ def _leg(
     crossed: Array,
     packet: Array,
     m: int,
-    rules: RuleSet,
-    block: RuleSet | None,
-    simulate: RuleSet | None,
+    sets: tuple[RuleSet, RuleSet | None, RuleSet | None],
     overall: Array,
 ) -> Leg:
     """Judge the m listed packets crossing the host's edge in one direction; `overall` is updated."""
@@ -91,8 +87,8 @@ def _leg(
     cross(journey.hook, crossed, packet, vantage.zones, m, direction, interface, crossing.value)
     nothing = as_array([-1], "i4", compiled)
     none = nothing.repeat(m) if compiled else nothing * m
-    found = [classify(crossing, of.table) if of else none[:] for of in (rules, block, simulate)]
-    decide(*found, as_array(rules.deny, "u1", compiled), packet, m, verdict, overall)
+    found = [classify(crossing, of.table) if of else none[:] for of in sets]
+    decide(*found, as_array(sets[0].deny, "u1", compiled), packet, m, verdict, overall)
     rule, blocked, simulated = found
     return Leg(direction, packet, crossing, interface, rule, blocked, simulated, verdict, m)
 

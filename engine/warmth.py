@@ -10,6 +10,7 @@ from engine.compile import compile_rules
 from engine.headers import decode
 from engine.judge import RuleSet, judge, logged
 from engine.kernels import telling_compilation
+from engine.rewrite import rewrite
 from engine.rules import Rule, Test
 from engine.vantage import orient, place
 
@@ -28,6 +29,7 @@ def warm(callback: Callable[[str], None] = lambda name: None) -> None:
 def _use(frames: Frames) -> None:
     """Run every kernel that follows the walk."""
     headers = decode(frames)
+    rewrite(headers, 4, 0, 0, 0)
     tests = Test("src_addr", 1, 2), Test("proto", 1, 1), Test("ip_length", 1, 99)
     rules = RuleSet(compile_rules([Rule(0, tests)], compiled=True), b"\0", b"\1")
     vantage = place([(4, 0x0A000002, 0)], [], [(4, 0, 2**32 - 1, 0)], [1], compiled=True)

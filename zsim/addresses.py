@@ -6,6 +6,7 @@ AddressRange(version=4, low=0x0A010000, high=0x0A0100FF, bits=24)
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import NamedTuple
 
 from zsim.facts import fact
@@ -38,6 +39,7 @@ class AddressRange(NamedTuple):
         return f"{text(self.version, self.low)}-{text(self.version, self.high)}"
 
 
+@lru_cache(maxsize=65536)
 def text(version: int, number: int) -> str:
     """An address as text, in the canonical form of RFC 5952 for IPv6."""
     return str(ipaddress.IPv4Address(number) if version == 4 else ipaddress.IPv6Address(number))

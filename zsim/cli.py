@@ -461,7 +461,8 @@ def replay(
     from zsim import captures as files
     from zsim.replay import Tally
 
-    with _session(_place(ctx, system), write=True) as running, _compiling():
+    place = _place(ctx, system)
+    with _session(place, write=True) as running, _compiling():
         compiled = files.wants_compiled(captures)
         code, stopped = _tell_doubts(running), False
         tally = Tally(running.prepare(compiled, home))
@@ -470,7 +471,7 @@ def replay(
         with _progress(captures) as progress:
             for path in captures:
                 try:
-                    _play_one(running, tally, path, compiled, progress, arrival, rewrites)
+                    _play_one(running, place, tally, files.frames(path, compiled, progress), arrival, rewrites)
                 except ProfileError as why:
                     _complain(str(why))
                     code = UNUSABLE
@@ -507,16 +508,19 @@ def _progress(captures: Iterable[str]) -> Iterator[Callable[[int], object]]:
 
 
 def _play_one(
-    running: System, tally: Any, path: str, compiled: bool, progress: Callable[[int], object], arrival: str | None,
+    running: System,
+    place: Place,
+    tally: Any,
+    frames: Iterator[engine.Frames],
+    arrival: str | None,
     rewrites: list[Rewrite],
-) -> None:  # fmt: skip
+) -> None:
     """One capture; damage becomes a ProfileError after what was good has been counted."""
     import engine
-    from zsim import captures as files
     from zsim.replay import play
 
     try:
-        play(running, tally, files.frames(path, compiled, progress), arrival, rewrites)
+        play(running, tally, frames, arrival, rewrites, lambda: profiles.save_files(running, place))
     except engine.CaptureError as why:
         raise ProfileError(str(why)) from None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 SECOND = 1_000_000_000
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -40,26 +41,32 @@ def moment(time: int, offset: int = 0) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=max(0, min(time, LATEST)) // SECOND + offset)
 
 
+@lru_cache(maxsize=1024)
+def _second(seconds: int, offset: int, form: str) -> str:
+    """A whole second in a form of strftime, with {mon} and {day} as C writes them; packets come many to a second."""
+    at = moment(seconds * SECOND, offset)
+    return at.strftime(
+        form.format(mon=MONTHS[at.month - 1], dow=DAYS[at.weekday()], day=f"{at.day:2d}", year=f"{at.year:04d}")
+    )
+
+
 def ctime(time: int, offset: int = 0) -> str:
     """`Wed Dec 13 14:05:31 2023`: the heading of ipsec reports; the day is padded with a blank."""
-    at = moment(time, offset)
-    return f"{DAYS[at.weekday()]} {MONTHS[at.month - 1]} {at.day:2d} {at:%H:%M:%S} {at.year:04d}"
+    return _second(time // SECOND, offset, "{dow} {mon} {day} %H:%M:%S {year}")
 
 
 def stack_time(time: int) -> str:
     """`12/13/2023 14:05:31.22`: the stack's own stamp inside a packet message, UTC, hundredths."""
-    at = moment(time)
-    hundredths = max(0, min(time, LATEST)) % SECOND // 10_000_000
-    return f"{at:%m/%d}/{at.year:04d} {at:%H:%M:%S}.{hundredths:02d}"
+    time = max(0, min(time, LATEST))
+    return f"{_second(time // SECOND, 0, '%m/%d/{year} %H:%M:%S')}.{time % SECOND // 10_000_000:02d}"
 
 
 def syslog_time(time: int, offset: int = 0) -> str:
     """`Dec 13 14:05:31`: in front of a syslogd record; the day is padded with a blank."""
-    at = moment(time, offset)
-    return f"{MONTHS[at.month - 1]} {at.day:2d} {at:%H:%M:%S}"
+    return _second(time // SECOND, offset, "{mon} {day} %H:%M:%S")
 
 
 def iso(time: int) -> str:
     """`2023-12-13T14:05:31.220000000Z`: for JSON."""
-    at = moment(time)
-    return f"{at.year:04d}-{at:%m-%dT%H:%M:%S}.{max(0, min(time, LATEST)) % SECOND:09d}Z"
+    time = max(0, min(time, LATEST))
+    return f"{_second(time // SECOND, 0, '{year}-%m-%dT%H:%M:%S')}.{time % SECOND:09d}Z"

@@ -7,7 +7,12 @@ deterministic) stands here and nowhere else, so that correcting it is a change o
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
+
+from zsim.findings import did_you_mean, number
 
 UNCONFIRMED, CHOICE = "unconfirmed", "simulator choice"
 
@@ -68,7 +73,6 @@ FACTS = {
         Fact("report-logging-off", "Off", UNCONFIRMED, "heading Logging when filter logging is off"),
         Fact("report-qualifier", ("None", "ConnectInbound", "ConnectOutbound"), UNCONFIRMED, "TCPQualifier words; shown on both halves"),
         Fact("report-scope-words", ("Current", "Profile", "Policy"), UNCONFIRMED, "heading Scope for the -c values"),
-        Fact("report-mipv6-label", "MIPv6", UNCONFIRMED, "protocol 135 in reports"),
         Fact("report-defensive-mode", "Inactive", UNCONFIRMED, "heading Defensive Mode while DMD does not manage the stack"),
         Fact("ipsec-exit-codes", {"usage": 1, "authority": 2, "stack": 3, "dmd": 4, "name": 5, "internal": 8}, CHOICE, "exit codes of the ipsec command"),
         Fact("ipsec-abbreviation", 3, CHOICE, "shortest abbreviation of an ipsec function keyword"),
@@ -88,6 +92,45 @@ FACTS = {
 # fmt: on
 
 
+_chosen: ContextVar[Mapping[str, Any]] = ContextVar("chosen", default={})  # noqa: B039 -- never written to
+
+
 def fact(name: str) -> Any:
-    """The value of one row of FACTS."""
-    return FACTS[name].value
+    """The value of one row of FACTS, or what the system at work has chosen instead."""
+    chosen = _chosen.get()
+    return chosen[name] if name in chosen else FACTS[name].value
+
+
+@contextmanager
+def choosing(values: Mapping[str, Any]) -> Iterator[None]:
+    """Facts for the time of a block: the `facts` of a system.yaml."""
+    token = _chosen.set(values)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def choice(name: str, given: Any) -> Any:
+    """What a system.yaml gives for one fact, in the form of its row. Raises ValueError, saying what is wrong."""
+    if name not in FACTS:
+        raise ValueError(f"{name} is no fact; {did_you_mean(name, FACTS, 'zsim facts lists them')}")
+    value = FACTS[name].value
+    if isinstance(value, bool):
+        if str(given).lower() not in ("true", "false", "yes", "no"):
+            raise ValueError(f"{name} is true or false")
+        return str(given).lower() in ("true", "yes")
+    if isinstance(value, int):
+        return number(str(given), 0, 2**32 - 1)
+    if isinstance(value, tuple):
+        items = given if isinstance(given, list) else []
+        if len(items) != len(value):
+            raise ValueError(f"{name} is a list of {len(value)} values such as {list(value)}")
+        return tuple(type(like)(item) for like, item in zip(value, items, strict=True))
+    if isinstance(value, dict):
+        if not isinstance(given, dict) or set(given) - set(value):
+            raise ValueError(f"{name} has the names {', '.join(value)}")
+        return {**value, **{key: type(value[key])(item) for key, item in given.items()}}
+    if not isinstance(given, str):
+        raise ValueError(f"{name} is one word or text, such as {value}")
+    return given

@@ -110,3 +110,12 @@ def worst(findings: Sequence[Finding]) -> str | None:
     """The gravest severity among `findings`, or None."""
     severities = {found.severity for found in findings}
     return next((severity for severity in (ERROR, WARNING, UNKNOWN, NOTE) if severity in severities), None)
+
+
+def number(word: str, low: int, high: int) -> int:
+    """A decimal number in low..high. Raises ValueError, saying what is wrong."""
+    if not (word.isascii() and word.isdigit()) or len(word) > 20:
+        raise ValueError(f"{word!r} is no number")
+    if not low <= int(word) <= high:
+        raise ValueError(f"{word} is not in {low} to {high}")
+    return int(word)

@@ -22,13 +22,18 @@ class Message(NamedTuple):
     def __call__(self, **values: object) -> IssuedMessage:
         return IssuedMessage(self, values)
 
+    @property
+    def line(self) -> str:
+        """Number and text; a message without a number is its text."""
+        return f"{self.id} {self.text}" if self.id else self.text
+
 
 class IssuedMessage(NamedTuple):
     message: Message
     values: dict[str, object]
 
     def __str__(self) -> str:
-        return f"{self.message.id} {self.message.text}".format(**self.values).lstrip()
+        return self.message.line.format_map(self.values)
 
 
 # Operator console, TCPIP ---------------------------------------------------------------------------------------

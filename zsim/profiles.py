@@ -291,7 +291,11 @@ def decode(octets: bytes, codepage: str) -> str:
 
 
 def save_files(system: System, place: Place) -> None:
-    """Write what the system appended to or replaced in its z/OS UNIX files. Raises ProfileError."""
+    """Write what the system appended to or replaced in its z/OS UNIX files; a bundled system's is forgotten.
+    Raises ProfileError."""
+    if place.bundled:
+        system.files.appended.clear()
+        return
     for path, text in system.files.replaced.items():
         _write(place, path, text, append=False)
     for path, parts in system.files.appended.items():

@@ -7,7 +7,7 @@ leaving: both filters count a match, and the packet is permitted only if both pe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -58,9 +58,10 @@ def play(
     batches: Iterable[engine.Frames],
     interface: str | None = None,
     rewrites: Sequence[Rewrite] = (),
+    flush: Callable[[], object] = lambda: None,
 ) -> None:
     """Send batches of frames through the system, adding to `tally`. What the reader raises falls through, with
-    everything before it counted."""
+    everything before it counted. `flush` is called after each batch, to write out what was logged."""
     import engine
 
     for frames in batches:
@@ -80,6 +81,7 @@ def play(
         tally.local_fragments += outcome.local_fragments
         tally.logged += len(outcome.events)
         tally.files.update(delivery.path for delivery in deliveries)
+        flush()
 
 
 def _named(codes: Any, names: Sequence[str]) -> dict[str, int]:

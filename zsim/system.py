@@ -201,8 +201,11 @@ class System:
         offset = zone_offset(self.timezone) or 0
         rules, _ = self.syslog_rules()
         deliveries = syslogd.deliver(rules, records, offset)
+        lines: dict[str, list[str]] = {}
         for path, record in deliveries:
-            self.files.append(path, trmd.header(record, self.sysname, offset) + "\n")
+            lines.setdefault(path, []).append(trmd.header(record, self.sysname, offset) + "\n")
+        for path, written in lines.items():
+            self.files.append(path, "".join(written))
         return deliveries
 
     def syslog_rules(self) -> tuple[tuple[syslogconf.Rule, ...], tuple[Finding, ...]]:

@@ -114,7 +114,7 @@ def test_classify__real_packets(name):
 
 
 @both_modes
-@pytest.mark.parametrize("count", [63, 64, 65, 129, 500])
+@pytest.mark.parametrize("count", [63, 64, 65, 129, 2048, 2049, 2500])
 def test_classify__any_rule_can_be_the_first(count, compiled):
     """The lowest bit of a row is found wherever it stands, the sign bit included."""
     rules = [Rule(number, (Test("dst_port", number, number),)) for number in range(count)]
@@ -166,8 +166,10 @@ def test_classes__intervals_with_the_same_rules_share_one():
     )
 
 
-def test_bits__are_words_with_the_least_octet_first():
-    assert bits([1, 1 << 64], 2) == b"\1" + bytes(15) + bytes(8) + b"\1" + bytes(7)
+def test_bits__are_words_behind_a_summary_of_them():
+    first, second = b"\1" + bytes(7), b"\2" + bytes(7)
+    assert bits([1, 1 << 64], 2) == first + first + bytes(8) + second + bytes(8) + first
+    assert bits([1 << 64 * 33], 34) == bytes(8) + second + bytes(8 * 33) + first
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from engine.arrays import as_array, is_compiled, of_octets, of_words, zeros
 from engine.fields import COLUMN
-from engine.kernels import Kernel, classify, count, decode, journey, walk
+from engine.kernels import Kernel, classify, count, decode, journey, rewrite, walk
 
 PROJECT = Path(__file__).parents[2]
 
@@ -76,7 +76,7 @@ def test_warm__tells_real_compilations_only(tmp_path):
         "count_rules",
     } <= set(cold)
     assert len(cold) == len(set(cold))
-    modules = (walk, decode, classify, count, journey)
+    modules = (walk, decode, classify, count, journey, rewrite)
     assert set(cold) >= {name for module in modules for name, of in vars(module).items() if isinstance(of, Kernel)}
     assert python(program, NUMBA_CACHE_DIR=str(tmp_path)) == []
 

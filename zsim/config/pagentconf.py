@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from zsim.config.source import Source, Token, lines, number
-from zsim.findings import Finding, Where, did_you_mean, finding
+from zsim.config.source import Source, Token, lines
+from zsim.findings import Finding, Where, did_you_mean, finding, number
 
 INTERVAL = 1800  # seconds between looks at the files (tcpimage)
 

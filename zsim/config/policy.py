@@ -22,9 +22,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from zsim import addresses
-from zsim.config.source import Source, Token, lines, number
-from zsim.facts import fact
-from zsim.findings import Finding, Where, did_you_mean, finding
+from zsim.config.source import Source, Token, lines
+from zsim.facts import FACTS, Fact, fact
+from zsim.findings import Finding, Where, did_you_mean, finding, number
 
 
 class Attribute(NamedTuple):
@@ -53,7 +53,7 @@ Form = Callable[[tuple[Token, ...]], tuple[Any, int]]  # words -> value and how 
 
 
 class Attr(NamedTuple):
-    """One attribute of a statement. `most` None: any number."""
+    """One attribute of a statement. `default` may be a row of FACTS. `most` None: any number."""
 
     name: str
     form: Form
@@ -221,12 +221,12 @@ def _ends(side: str) -> tuple[Attr, ...]:
 
 SCHEMA: Mapping[str, Schema] = {
     "IpFilterPolicy": Schema(False, (
-        Attr("PreDecap", _choice("off", "on"), fact("policy-predecap")),
-        Attr("FilterLogging", _choice("on", "off"), fact("policy-filter-logging")),
-        Attr("AllowOnDemand", _choice("no", "yes"), fact("policy-allow-on-demand")),
-        Attr("ImplicitDiscardAction", _choice("Silent", "ICMP"), fact("policy-implicit-discard")),
-        Attr("FIPS140", _choice("no", "yes"), fact("policy-fips140")),
-        Attr("NatKeepAliveInterval", _integer(0, 2147483647), fact("policy-nat-keepalive")),
+        Attr("PreDecap", _choice("off", "on"), FACTS["policy-predecap"]),
+        Attr("FilterLogging", _choice("on", "off"), FACTS["policy-filter-logging"]),
+        Attr("AllowOnDemand", _choice("no", "yes"), FACTS["policy-allow-on-demand"]),
+        Attr("ImplicitDiscardAction", _choice("Silent", "ICMP"), FACTS["policy-implicit-discard"]),
+        Attr("FIPS140", _choice("no", "yes"), FACTS["policy-fips140"]),
+        Attr("NatKeepAliveInterval", _integer(0, 2147483647), FACTS["policy-nat-keepalive"]),
         Attr("RFC4301Compliance", _choice("no", "yes")),
     ), (Child("IpFilterRule"), Child("IpFilterGroup", inline=False))),
     "IpFilterGroup": Schema(True, (), (Child("IpFilterRule"),)),
@@ -242,10 +242,10 @@ SCHEMA: Mapping[str, Schema] = {
         Attr("DestinationPortRange", _numbers(65535, "All", zero_is_any=True)),
         Attr("Type", _numbers(255, "All")),
         Attr("Code", _numbers(255, "All")),
-        Attr("Direction", _direction, (fact("policy-direction").capitalize(), None)),
-        Attr("Routing", _choice("Local", "Routed", "Either"), fact("policy-routing").capitalize()),
-        Attr("SecurityClass", _integer(0, 255), fact("policy-security-class")),
-        Attr("FragmentsOnly", _choice("No", "Yes"), fact("policy-fragments-only").capitalize()),
+        Attr("Direction", _direction, FACTS["policy-direction"]),
+        Attr("Routing", _choice("Local", "Routed", "Either"), FACTS["policy-routing"]),
+        Attr("SecurityClass", _integer(0, 255), FACTS["policy-security-class"]),
+        Attr("FragmentsOnly", _choice("No", "Yes"), FACTS["policy-fragments-only"]),
     )),
     "IpServiceGroup": Schema(True, (), (Child("IpService"),)),
     "IpAddr": Schema(True, (Attr("Addr", _single, required=True),)),
@@ -423,8 +423,15 @@ def check(block: Block, findings: list[Finding]) -> Checked:
                 finding("too-many", places[attr.name][-1], name=attr.name, count=len(coded), most=attr.most)
             )
         if not coded and attr.default is not None:
-            coded.append(attr.default)
+            coded.append(_default(attr))
     return Checked(values, tuple(parts), places)
+
+
+def _default(attr: Attr) -> Any:
+    """The value of an attribute that is not coded; a fact is written as in the policy language, so read like it."""
+    if not isinstance(attr.default, Fact):
+        return attr.default
+    return attr.form((Token(str(fact(attr.default.name)), Where("zsim facts")),))[0]
 
 
 def _read(entry: Attribute, form: Form, title: str, findings: list[Finding]) -> Any:

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 from zsim import addresses
 from zsim.addresses import AddressRange
-from zsim.config.source import Source, Token, abbreviates, number, substitute, tokens
-from zsim.findings import Finding, Where, did_you_mean, finding
+from zsim.config.source import Source, Token, abbreviates, substitute, tokens
+from zsim.findings import Finding, Where, did_you_mean, finding, number
 
 
 class IpConfig(NamedTuple):

@@ -60,12 +60,3 @@ def abbreviates(word: str, keyword: str) -> bool:
     `IPSECRule` admits IPSECR ... IPSECRULE. (halz001, statement syntax: reading of the diagrams)"""
     least = len(keyword) - len(keyword.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"))
     return len(word) >= least and keyword.upper().startswith(word.upper())
-
-
-def number(word: str, low: int, high: int) -> int:
-    """A decimal number in low..high. Raises ValueError, saying what is wrong."""
-    if not (word.isascii() and word.isdigit()) or len(word) > 20:
-        raise ValueError(f"{word!r} is no number")
-    if not low <= int(word) <= high:
-        raise ValueError(f"{word} is not in {low} to {high}")
-    return int(word)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from zsim.clock import moment
+from zsim.clock import SECOND, moment
 from zsim.config.syslogconf import PRIORITIES, Rule
 from zsim.files import unix_path
 from zsim.tasks.trmd import LogRecord
 
 # Conversion specifiers replaced in a destination's path. (syslogd_dest)
 SPECIFIERS = ("%Y", "%m", "%d")
+DAY = 86_400  # seconds
 
 
 class Delivery(NamedTuple):
@@ -20,16 +21,14 @@ class Delivery(NamedTuple):
 
 def deliver(rules: tuple[Rule, ...], records: list[LogRecord], offset: int) -> list[Delivery]:
     """Where each record goes, in the order of records and rules. `offset` is syslogd's time zone in seconds."""
-    matching: dict[tuple[str, str, str, str], tuple[str, ...]] = {}
+    paths: dict[tuple[str, str, str, str, int], tuple[str, ...]] = {}  # of a writer on one day
     found = []
     for record in records:
-        writer = (record.user, record.job, record.facility, record.priority)
-        if writer not in matching:
-            matching[writer] = tuple(
-                rule.destination for rule in rules if rule.takes(*writer[:3], PRIORITIES[record.priority])
-            )
-        paths = {path(name, record.time, offset) for name in matching[writer] if is_file(name)}
-        found += [Delivery(path, record) for path in sorted(paths)]
+        key = (record.user, record.job, record.facility, record.priority, (record.time // SECOND + offset) // DAY)
+        if key not in paths:
+            named = [rule.destination for rule in rules if rule.takes(*key[:3], PRIORITIES[record.priority])]
+            paths[key] = tuple(sorted({path(name, record.time, offset) for name in named if is_file(name)}))
+        found += [Delivery(path, record) for path in paths[key]]
     return found
 
 

@@ -19,13 +19,14 @@ PROTOCOLS = {
     89: "ospf(89)", 94: "ipip(94)", 135: "mipv6(135)",
 }  # fmt: skip
 UNKNOWN, NULL_TAG = "Unknown", "-="
+DPORT = "dport="  # its spelling is a fact
 
 # The tags of each protocol: keyword and the event's attribute. What is missing up to three is a null tag.
 TAGS: dict[int, tuple[tuple[str, str], ...]] = {
     1: (("type=", "type"), ("code=", "code")),
     58: (("type=", "type"), ("code=", "code")),
-    6: (("sport=", "source_port"), (fact("log-dport-tag"), "dest_port")),
-    17: (("sport=", "source_port"), (fact("log-dport-tag"), "dest_port")),
+    6: (("sport=", "source_port"), (DPORT, "dest_port")),
+    17: (("sport=", "source_port"), (DPORT, "dest_port")),
     89: (("type=", "type"),),
     135: (("type=", "type"),),
 }
@@ -72,7 +73,7 @@ def message(event: FilterEvent) -> messages.IssuedMessage:
 def tags_of(event: FilterEvent) -> list[str]:
     """The three tags; what the packet does not show, because of fragmentation, is `Unknown`."""
     tags = [
-        f"{keyword} {UNKNOWN if value is None else value}"
+        f"{fact('log-dport-tag') if keyword is DPORT else keyword} {UNKNOWN if value is None else value}"
         for keyword, name in TAGS.get(event.protocol if event.protocol is not None else -1, ())
         for value in (getattr(event, name),)
     ]

@@ -51,7 +51,7 @@ Defensive Mode: {mode}
 
 """
 DETAIL = "".join(f"{term.label + ':':<30}{{{term.label}}}\n" for term in terms.TERMS) + "*" * 71 + "\n"
-FOOTER = "\n" + fact("report-footer") + "\n"
+FOOTER = "\n{footer}\n"
 
 
 class Request(NamedTuple):
@@ -189,7 +189,7 @@ def display(stack: Stack, request: Request, release: str, now: int) -> Report:
     return Report((
         Section("heading", HEADING + HEADING_FILTER, (head,)),
         Section("filters", DETAIL, tuple(rows)),
-        Section("footer", FOOTER, ({"count": len(rows)},)),
+        Section("footer", FOOTER, ({"footer": fact("report-footer").format(count=len(rows)), "count": len(rows)},)),
     ))  # fmt: skip
 
 

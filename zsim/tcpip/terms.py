@@ -36,7 +36,7 @@ class Term(NamedTuple):
 # Protocol names in reports, by number; other numbers are shown bare (unconfirmed).
 PROTOCOLS = {
     1: "ICMP", 2: "IGMP", 4: "IP", 6: "TCP", 17: "UDP", 50: "ESP", 51: "AH", 58: "ICMPv6", 89: "OSPF", 94: "IPIP",
-    135: fact("report-mipv6-label"),
+    135: "MIPv6",
 }  # fmt: skip
 TCP, UDP, OSPF, MIPV6 = 6, 17, 89, 135
 ICMPS, PORTED = (1, 58), (TCP, UDP)

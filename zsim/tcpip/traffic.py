@@ -180,19 +180,26 @@ def _events(
     """The logged verdicts of one leg, each with its place in the order of the capture."""
     import engine
 
-    def known(name: str, p: int) -> int | None:
-        value = engine.cell(leg.headers, name, p)
-        return None if value == engine.FIELD[name].unknown else value
+    rows = engine.logged(leg, prepared.rules)
+    packets = engine.take(leg.packet, rows)
 
-    for at in engine.logged(leg, prepared.rules):
-        p, packet = int(at), int(leg.packet[at])
-        version = engine.cell(leg.headers, "version", p)
-        interface = prepared.interfaces[leg.interface[p]] if leg.interface[p] >= 0 else ""
+    def field(name: str) -> list[int]:
+        return engine.values(leg.headers, name, rows)
+
+    def known(name: str) -> Iterator[int | None]:
+        unknown = engine.FIELD[name].unknown
+        return (None if value == unknown else value for value in field(name))
+
+    for packet, at, time, rule, version, source, dest, protocol, (sport, dport), (type, code), *rest in zip(
+        packets.tolist(), engine.take(leg.interface, rows).tolist(), engine.take(frames.time, packets).tolist(),
+        engine.take(leg.rule, rows).tolist(), field("version"), field("src_addr"), field("dst_addr"), known("proto"),
+        zip(known("src_port"), known("dst_port"), strict=True), zip(known("type"), known("code"), strict=True),
+        field("zone"), field("routed"), field("ip_length"), field("fragment"), strict=True,
+    ):  # fmt: skip
+        zone, routed, length, fragment = rest
+        interface = prepared.interfaces[at] if at >= 0 else ""
         yield (packet, leg.direction), FilterEvent(
-            int(frames.time[packet]), prepared.rows[leg.rule[p]], version,
-            engine.cell(leg.headers, "src_addr", p), engine.cell(leg.headers, "dst_addr", p),
-            known("proto", p), known("src_port", p), known("dst_port", p), known("type", p), known("code", p),
-            interface, prepared.addresses.get((interface, version), 0), leg.direction == 0,
-            engine.cell(leg.headers, "zone", p), bool(engine.cell(leg.headers, "routed", p)),
-            engine.cell(leg.headers, "ip_length", p), bool(engine.cell(leg.headers, "fragment", p)),
+            time, prepared.rows[rule], version, source, dest, protocol, sport, dport, type, code, interface,
+            prepared.addresses.get((interface, version), 0), leg.direction == 0, zone, bool(routed), length,
+            bool(fragment),
         )  # fmt: skip
