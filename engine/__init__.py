@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.arrays import is_compiled, take
-    from engine.build import frames_of, write_pcap
-    from engine.capture import CaptureError, Frames, read_capture
+    from engine.build import frame_back, frame_of, frames_of, icmp_error, sent_to_many, write_pcap
+    from engine.capture import CaptureError, Frames, part, read_capture
     from engine.classify import Counters, classify, count
     from engine.compile import MatchTable, compile_rules
+    from engine.datagrams import Datagram, Trains, reassemble
     from engine.fields import (
         COMPLETE,
         FIELD,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
         STATUSES,
         TRUNCATED,
     )
-    from engine.headers import Headers, address, cell, decode, row, select, values
+    from engine.headers import Headers, address, cell, decode, packet_of, row, select, values
     from engine.judge import VERDICTS, Judgement, Leg, RuleSet, judge, logged
     from engine.kernels import telling_compilation
     from engine.linktypes import LINKTYPES, name_of
@@ -42,12 +43,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "arrays": "is_compiled take",
-    "build": "frames_of write_pcap",
-    "capture": "CaptureError Frames read_capture",
+    "build": "frame_back frame_of frames_of icmp_error sent_to_many write_pcap",
+    "capture": "CaptureError Frames part read_capture",
     "classify": "Counters classify count",
     "compile": "MatchTable compile_rules",
+    "datagrams": "Datagram Trains reassemble",
     "fields": "COMPLETE FIELD FIELDS FRAGMENT MALFORMED NOT_IP PARTIAL STATUSES TRUNCATED",
-    "headers": "Headers address cell decode row select values",
+    "headers": "Headers address cell decode packet_of row select values",
     "judge": "VERDICTS Judgement Leg RuleSet judge logged",
     "kernels": "telling_compilation",
     "linktypes": "LINKTYPES name_of",
@@ -73,6 +75,7 @@ __all__ = [
     "VERDICTS",
     "CaptureError",
     "Counters",
+    "Datagram",
     "Frames",
     "Headers",
     "Journey",
@@ -82,6 +85,7 @@ __all__ = [
     "Rule",
     "RuleSet",
     "Test",
+    "Trains",
     "Vantage",
     "address",
     "cell",
@@ -89,18 +93,25 @@ __all__ = [
     "compile_rules",
     "count",
     "decode",
+    "frame_back",
+    "frame_of",
     "frames_of",
+    "icmp_error",
     "is_compiled",
     "judge",
     "logged",
     "matches",
     "name_of",
     "orient",
+    "packet_of",
+    "part",
     "place",
     "read_capture",
+    "reassemble",
     "rewrite",
     "row",
     "select",
+    "sent_to_many",
     "take",
     "telling_compilation",
     "values",

@@ -48,6 +48,12 @@ class Frames(NamedTuple):
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs
 
 
+def part(frames: Frames, first: int, last: int) -> Frames:
+    """Frames first to last - 1 of a batch."""
+    start, captured, length, time, linktype = (column[first:last] for column in frames[1:6])
+    return Frames(frames.data, start, captured, length, time, linktype, frames.number + first, last - first)
+
+
 def read_capture(blocks: Iterable[bytes], name: str, compiled: bool = False) -> Iterator[Frames]:
     """The frames of a capture, in batches; errors call it `name` and come as it is read.
 

@@ -37,6 +37,8 @@ FIELDS = (
     Field("fragment_offset", 1, 8191,     "in units of 8 octets, as the header has it"),
     Field("more_fragments",  1, 1,        "1 in every fragment but the last"),
     Field("fragment",        1, 1,        "1 for any part of a packet; an atomic IPv6 fragment is whole: 0"),
+    Field("fragment_octets", 1, _32,      "octets of the packet's data that a fragment carries; 0 in a whole packet"),
+    Field("identification",  1, _32,      "IPv4: of every packet; IPv6: of the fragment header, else 0"),
     Field("opaque",          1, 1,        "1 where a selector of the upper layer exists but cannot be known"),
     Field("ip_length",       1, _32,      "octets of the IP packet with its header"),
     Field("upper",           1, 65535,    "octets of the packet before the upper-layer header; 0: none"),

@@ -12,6 +12,7 @@ from functools import cache
 from typing import NamedTuple, cast
 
 from engine.arrays import Array, as_array, is_compiled, take, zeros
+from engine.build import frame_of, frames_of
 from engine.capture import Frames
 from engine.fields import COLUMN, COLUMNS, FIELD, PARTIAL, STATUSES
 from engine.linktypes import LINKTYPES
@@ -82,6 +83,18 @@ def decode(frames: Frames) -> Headers:
     ipv6(data, start, captured, length, net, ether, n, upper, limit, value, status)
     transport(data, upper, limit, _layout(compiled), n, value, status)
     return Headers(value, status, n)
+
+
+def packet_of(frames: Frames, p: int) -> bytes:
+    """What follows the link header and VLAN tags of frame p: the IP packet, as far as captured, and any padding."""
+    from engine.kernels.decode import link
+
+    frame = frame_of(frames, p)
+    one = frames_of([(0, frame)], int(frames.linktype[p]))
+    net, upper = zeros("i8", 1, False), zeros("i8", 1, False)
+    value, status, ether = zeros("u4", COLUMNS, False), zeros("u1", 1, False), zeros("i4", 1, False)
+    link(one.data, one.start, one.captured, one.linktype, _links(False), 1, net, ether, upper, value, status)
+    return frame[net[0] :]
 
 
 def select(headers: Headers, rows: Array, count: int) -> Headers:

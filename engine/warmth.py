@@ -7,6 +7,7 @@ from engine.build import frames_of, write_pcap
 from engine.capture import Frames, read_capture
 from engine.classify import Counters, classify, count
 from engine.compile import compile_rules
+from engine.datagrams import Trains, reassemble
 from engine.headers import decode
 from engine.judge import RuleSet, judge, logged
 from engine.kernels import telling_compilation
@@ -33,7 +34,9 @@ def _use(frames: Frames) -> None:
     tests = Test("src_addr", 1, 2), Test("proto", 1, 1), Test("ip_length", 1, 99)
     rules = RuleSet(compile_rules([Rule(0, tests)], compiled=True), b"\0", b"\1")
     vantage = place([(4, 0x0A000002, 0)], [], [(4, 0, 2**32 - 1, 0)], [1], compiled=True)
-    for leg in judge(headers, orient(headers, vantage), vantage, rules, rules, rules).legs:
+    journey = orient(headers, vantage)
+    reassemble(frames, headers, journey, Trains())
+    for leg in judge(headers, journey, vantage, rules, rules, rules).legs:
         logged(leg, rules)
     count(classify(headers, rules.table), frames.time, frames.length, Counters.of(1, compiled=True))
 

@@ -21,11 +21,11 @@ EDGE = ("zsim.profiles", "zsim.store", "zsim.cli", "zsim.packets", "zsim.capture
 HEIGHTS = (
     # leaves that anyone may use
     ("addresses", "captures", "clock", "commands", "config", "facts", "files", "findings", "ispf", "messages",
-     "packets", "racf", "report", "unix"),
+     "packets", "racf", "report", "sarif", "times", "unix"),
     ("tcpip",),
     ("attls",),
     ("outputs", "smf", "tasks"),
-    ("system",),
+    ("system", "started"),
     ("replay", "whatif"),
     # the face of the package is zsim itself
     ("", "profiles", "store"),

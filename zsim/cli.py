@@ -11,23 +11,25 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsim import addresses, profiles, store
+from zsim import __version__, addresses, profiles, store
 from zsim.clock import SECOND
-from zsim.files import FileName, file_name
 from zsim.findings import ERROR, NOTE, UNKNOWN, WARNING, Finding, did_you_mean, worst
 from zsim.profiles import Place, ProfileError
-from zsim.system import System
+from zsim.system import PAGENT, SYSLOGD, TCPIP, System
 
 if TYPE_CHECKING:
     import engine
-    from zsim.tcpip.traffic import Rewrite
+    from zsim.tcpip.traffic import Outcome, Rewrite
+
+    Recorder = Callable[[engine.Frames, Outcome], object]
 
 FINE, FOUND, UNUSABLE, NOT_KNOWN, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = {None: FINE, NOTE: FINE, UNKNOWN: NOT_KNOWN, WARNING: FOUND, ERROR: FOUND}
@@ -97,24 +99,18 @@ def _place(ctx: click.Context, system: str | None) -> Place:
 @contextmanager
 def _session(place: Place, write: bool) -> Iterator[System]:
     with store.session(place, write, _now()) as system:
-        for name in system.changed_files():
-            _note(f"{name} changed since it was installed; {_installs(system, name)}")
+        for task in system.tasks.values():
+            for name in system.changed_files(task):
+                _note(f"{name} changed since it was read; {_INSTALLS[task.program].format(job=task.job, file=name)}")
         yield system
 
 
-def _installs(system: System, name: str) -> str:
-    profile = next((task for task in system.tasks.values() if task.program == "EZBTCPIP"), None)
-    is_profile = profile is not None and name == str(_safe_name(profile.file))
-    task = next((task.job for task in system.tasks.values() if task.program == "PAGENT"), "CPAGENT")
-    remedy = f"V TCPIP,,OBEYFILE,{name}" if is_profile else f"F {task},REFRESH"
-    return f'zsim console "{remedy}" installs it'
-
-
-def _safe_name(word: str) -> FileName | None:
-    try:
-        return file_name(word)
-    except ValueError:
-        return None
+# How an edited file is put in force, by the program that reads it.
+_INSTALLS = {
+    TCPIP: 'zsim console "V TCPIP,,OBEYFILE,{file}" applies it, or a restart of the stack',
+    PAGENT: 'zsim console "F {job},REFRESH" installs it',
+    SYSLOGD: "it is in use already",
+}
 
 
 def _tell_doubts(system: System) -> int:
@@ -139,7 +135,7 @@ def _why_in_force(system: System) -> str:
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 80})
 @_system_option
-@click.version_option(package_name="zsim", prog_name="zsim")
+@click.version_option(__version__, prog_name="zsim")
 def main(system: str | None) -> None:
     """z/OS network security on your own machine.
 
@@ -259,8 +255,9 @@ def console(ctx: click.Context, system: str | None, as_json: bool, line: str) ->
 @main.command()
 @_system_option
 @_json_option
+@click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", help="How to say it.")
 @click.pass_context
-def check(ctx: click.Context, system: str | None, as_json: bool) -> None:
+def check(ctx: click.Context, system: str | None, as_json: bool, form: str) -> None:
     """Read all files of a system and say what is wrong with them, and which rules will be in force.
 
     Nothing is started or kept. The exit code is 1 for an error or a trap, 2 where a file cannot be read as text, 3
@@ -270,13 +267,22 @@ def check(ctx: click.Context, system: str | None, as_json: bool) -> None:
     Examples:
       zsim check
       zsim check -s mysys --json
+      zsim check -s mysys --format sarif > findings.sarif
     """
     place = _place(ctx, system)
     running = profiles.open_system(place)
     _, findings = running.start(_now())
     code = UNUSABLE if any(found.id == "not-text" for found in findings) else EXIT_CODES[worst(findings)]
     in_force = running.stack.in_force
-    if as_json:
+    if form == "sarif":
+        from zsim import sarif
+
+        click.echo(
+            json.dumps(
+                sarif.document(findings, lambda name: running.files.names.get(name, name), __version__), indent=2
+            )
+        )
+    elif as_json or form == "json":
         rows = [_finding_row(running, found) for found in findings]
         source = in_force.source if in_force else None
         click.echo(json.dumps({
@@ -344,9 +350,40 @@ def new(folder: str, source: str) -> None:
 @main.command()
 @_json_option
 def systems(as_json: bool) -> None:
-    """List the bundled systems."""
+    """List the bundled systems.
+
+    \b
+    Example:
+      zsim systems --json
+    """
     names = profiles.bundled_names()
     click.echo(json.dumps(names) if as_json else "\n".join(names))
+
+
+@main.command()
+@_system_option
+@_json_option
+@click.pass_context
+def facts(ctx: click.Context, system: str | None, as_json: bool) -> None:
+    """List every value that no source confirms, with its grade.
+
+    A system chooses other values under facts: in its system.yaml, by the names listed here.
+
+    \b
+    Examples:
+      zsim facts
+      zsim facts -s mysys --json
+    """
+    from zsim.facts import FACTS
+
+    chosen = profiles.open_system(_place(ctx, system)).facts
+    rows = [{**row._asdict(), "value": chosen.get(row.name, row.value), "default": row.value} for row in FACTS.values()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        changed = f" (instead of {row['default']})" if row["name"] in chosen else ""
+        click.echo(f"{row['name']}: {row['value']}{changed}\n    {row['grade']}: {row['doc']}")
 
 
 @main.command()
@@ -439,47 +476,56 @@ def _ways(command: Callable[..., Any]) -> Callable[..., Any]:
 @_ways
 @_json_option
 @click.option("--all", "all_filters", is_flag=True, help="Also show filters that matched nothing.")
+@click.option(
+    "-w", "--write", "annotated", metavar="OUT",
+    help="Write the packets with their verdicts as comments, and ICMP replies, as pcapng; - for stdout.",
+)  # fmt: skip
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
 def replay(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
-    as_json: bool, all_filters: bool, captures: tuple[str, ...],
+    as_json: bool, all_filters: bool, annotated: str | None, captures: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Replay captures through the rules in force: a verdict for every packet, matches for every filter.
 
     CAPTURE is a pcap or pcapng file, plain or gzip, or - for standard input. Every packet is counted once; a packet
     that the stack forwards is judged twice, arriving and leaving, and is permitted only if both filters permit it.
-    In a folder of your own, counters and log files are kept.
+    Fragments to or from the stack are judged as one datagram. In a folder of your own, counters and log files are kept.
 
     \b
     Examples:
       zsim replay trace.pcap
+      zsim replay -w verdicts.pcapng trace.pcap
       zsim replay -s mysys --json a.pcap b.pcapng.gz
       zsim replay --map 192.0.2.7=10.1.1.2 from-elsewhere.pcap
       tcpdump -w - | zsim replay -
     """
+    import engine
     from zsim import captures as files
-    from zsim.replay import Tally
+    from zsim.replay import Tally, play
 
+    if annotated == "-" and as_json:
+        raise click.UsageError("-w - and --json both want standard output; give -w a file")
     place = _place(ctx, system)
     with _session(place, write=True) as running, _compiling():
         compiled = files.wants_compiled(captures)
         code, stopped = _tell_doubts(running), False
         tally = Tally(running.prepare(compiled, home))
         arrival = _interface(running, interface)
+        flush = partial(profiles.save_files, running, place)
         begun = time.perf_counter()
-        with _progress(captures) as progress:
+        with _progress(captures) as progress, _annotating(annotated, place, captures, tally, rewrites) as record:
             for path in captures:
                 try:
-                    _play_one(running, place, tally, files.frames(path, compiled, progress), arrival, rewrites)
-                except ProfileError as why:
+                    play(running, tally, files.frames(path, compiled, progress), arrival, rewrites, flush, record)
+                except engine.CaptureError as why:  # what was good before the damage is counted
                     _complain(str(why))
                     code = UNUSABLE
                 except KeyboardInterrupt:
                     stopped = True
                     break
         tally.seconds = time.perf_counter() - begun
-    code = _graver(code, _report(tally, as_json, all_filters))
+    code = _graver(code, _report(tally, as_json, all_filters, to_stderr=annotated == "-"))
     ctx.exit(INTERRUPTED if stopped else code)
 
 
@@ -507,46 +553,110 @@ def _progress(captures: Iterable[str]) -> Iterator[Callable[[int], object]]:
         yield lambda octets: bar.advance(job, octets)
 
 
-def _play_one(
-    running: System,
-    place: Place,
-    tally: Any,
-    frames: Iterator[engine.Frames],
-    arrival: str | None,
-    rewrites: list[Rewrite],
-) -> None:
-    """One capture; damage becomes a ProfileError after what was good has been counted."""
-    import engine
-    from zsim.replay import play
+class _Unwritable(Exception):
+    """The annotated capture cannot be written. Ends the replay, as no fault of one input does."""
 
+
+@contextmanager
+def _annotating(
+    out: str | None, place: Place, captures: Iterable[str], tally: Any, rewrites: list[Rewrite]
+) -> Iterator[Recorder]:
+    """What to tell each batch to, so that the annotated capture `out` is there at the end; without one, nothing."""
+    from zsim.outputs import Annotated
+
+    if out is None:
+        yield lambda frames, outcome: None
+        return
+    made = Annotated(tally.prepared, rewrites)
     try:
-        play(running, tally, frames, arrival, rewrites, lambda: profiles.save_files(running, place))
-    except engine.CaptureError as why:
+        with _written(out, place, captures) as write:
+            write(made.head())
+            yield lambda frames, outcome: write(made.add(frames, outcome))
+    except _Unwritable as why:
         raise ProfileError(str(why)) from None
 
 
-def _report(tally: Any, as_json: bool, all_filters: bool) -> int:
+@contextmanager
+def _written(out: str, place: Place, captures: Iterable[str]) -> Iterator[Callable[[bytes], object]]:
+    """Octets to a file that is complete or not there: it gets its name at the end. Standard output, devices and pipes
+    are written to as they are. Raises _Unwritable."""
+    target = Path(os.path.realpath(out))
+    in_place = out == "-" or (target.exists() and not target.is_file() and not target.is_dir())
+    if out != "-":
+        _spare_inputs(out, target, place, captures)
+    shown = "standard output" if out == "-" else out
+    unfinished = target if in_place else target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+    try:
+        if out == "-" and sys.stdout.isatty():
+            raise _Unwritable("-w -: standard output is a terminal; send it to a file or another program")
+        file = sys.stdout.buffer if out == "-" else open(unfinished, "wb" if in_place else "xb")  # noqa: SIM115
+    except OSError as why:
+        raise _Unwritable(f"{shown}: cannot be written: {why.strerror}") from None
+
+    def write(octets: bytes) -> None:
+        try:
+            file.write(octets)
+        except OSError as why:
+            raise _Unwritable(f"{shown}: cannot be written: {why.strerror}") from None
+
+    try:
+        yield write
+        try:
+            file.flush() if out == "-" else file.close()
+            if not in_place:
+                os.replace(unfinished, target)
+        except OSError as why:
+            raise _Unwritable(f"{shown}: cannot be written: {why.strerror}") from None
+    finally:
+        if out != "-":
+            with suppress(OSError):
+                file.close()
+        if not in_place:
+            unfinished.unlink(missing_ok=True)
+
+
+def _spare_inputs(out: str, target: Path, place: Place, captures: Iterable[str]) -> None:
+    """Raises _Unwritable where the annotated capture would replace what is read, a capture or a file of the system, or
+    a folder."""
+    if target.is_dir():
+        raise _Unwritable(f"{out}: is a folder; name a file in it")
+    for path in captures:
+        try:
+            given = os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path)
+            same = os.path.samestat(given, target.stat())
+        except (OSError, ValueError):  # one of them is not there, or standard input is no file
+            continue
+        if same and target.is_file():
+            raise _Unwritable(f"{out}: is a capture that is read; write to another file")
+    folder = place.folder.resolve()
+    if target.is_relative_to(folder) and target.relative_to(folder).parts[:1] != ("captures",) and target.exists():
+        raise _Unwritable(f"{out}: is a file of the system {place.name}; write to another file")
+
+
+def _report(tally: Any, as_json: bool, all_filters: bool, to_stderr: bool = False) -> int:
     """Print what a replay counted; the exit code that follows from it."""
     from zsim import replay as made
 
     if as_json:
         click.echo(json.dumps(made.document(tally), indent=2))
     else:
-        _headline(tally)
-        click.echo(made.table(tally, all_filters), nl=False)
+        click.echo(f"{_headline(tally)}\n\n{made.table(tally, all_filters)}", nl=False, err=to_stderr)
         for path, count in sorted(tally.files.items()):
-            click.echo(f"{count:,} record{'s' if count > 1 else ''} to {path}")
+            click.echo(f"{count:,} record{'s' if count > 1 else ''} to {path}", err=to_stderr)
     unopened = made.unsupported(tally)
     for name, count in unopened.items():
         _note(f"{count:,} frames of link type {name}, which zsim does not open, count as not IP")
-    if tally.local_fragments:
+    trains = tally.prepared.trains
+    if trains.incomplete:
         _note(
-            f"{tally.local_fragments:,} later fragments of local traffic were judged one by one; z/OS reassembles first"
+            f"{trains.incomplete:,} datagram{'s' if trains.incomplete > 1 else ''} to or from this stack never became "
+            f"complete; their {trains.packets:,} fragments count as truncated"
         )
-    return NOT_KNOWN if unopened or tally.local_fragments else FINE
+    return NOT_KNOWN if unopened else FINE
 
 
-def _headline(tally: Any) -> None:
+def _headline(tally: Any) -> str:
+    """What was replayed, in a line or two."""
     from zsim.clock import iso
 
     in_force = tally.prepared.in_force
@@ -555,12 +665,12 @@ def _headline(tally: Any) -> None:
         if in_force
         else "not filtered"
     )
-    click.echo(f"{tally.prepared.stack}: {source}")
-    if tally.first is not None:
-        rate = f", {tally.packets / tally.seconds:,.0f} packets/s" if tally.seconds else ""
-        span = f"{iso(tally.first)[:19]} to {iso(tally.last)[:19]}"
-        click.echo(f"{tally.packets:,} packets, {tally.octets:,} bytes, {span}{rate}")
-    click.echo()
+    told = f"{tally.prepared.stack}: {source}"
+    if tally.first is None:
+        return told
+    rate = f", {tally.packets / tally.seconds:,.0f} packets/s" if tally.seconds else ""
+    span = f"{iso(tally.first)[:19]} to {iso(tally.last)[:19]}"
+    return f"{told}\n{tally.packets:,} packets, {tally.octets:,} bytes, {span}{rate}"
 
 
 @main.command()
@@ -640,8 +750,8 @@ def send(
     \b
     Examples:
       zsim send 'IP(src="10.1.0.2", dst="10.1.1.2")/ICMP()'
-      zsim send -s mysys 'IP(src="10.1.0.2", dst="10.1.1.2")/TCP(dport=[21, 22, 23])'
-      zsim send --count 3 --interface ETH2 'IP(src="192.168.1.254", dst="224.0.0.1", proto=2)'
+      zsim send 'IP(src="10.1.0.2", dst="10.1.1.2")/TCP(dport=[21, 22, 23])'
+      zsim send --count 3 'IP(src="192.168.1.254", dst="224.0.0.1", proto=2)'
     """
     import engine
     from zsim import packets
@@ -670,7 +780,13 @@ _PLAIN_PACKETS = 10_000  # up to here the engine's plain mode is faster than loa
 @_system_option
 @click.pass_context
 def demo(ctx: click.Context, system: str | None) -> None:
-    """The ping of the tutorial through a system's rules: the filter that matched, the log record, what to try next."""
+    """The ping of the tutorial: the filter that matched, the log record, what to try.
+
+    \b
+    Examples:
+      zsim demo
+      zsim demo -s mysys
+    """
     from zsim import demo as shown
 
     place = _place(ctx, system)
@@ -685,7 +801,12 @@ def demo(ctx: click.Context, system: str | None) -> None:
 
 @main.command()
 def warm() -> None:
-    """Compile all kernels of the packet engine now, so that no later command waits for it."""
+    """Compile all kernels of the packet engine now, so that no later command waits.
+
+    \b
+    Example:
+      zsim warm
+    """
     import engine
 
     begun = time.perf_counter()

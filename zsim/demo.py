@@ -43,8 +43,8 @@ def run(system: System, place: Place, capture: str) -> str:
             row = terms.row(terms.Shown(rule, kept, in_force.created, in_force.created))
             lines += [f"{label + ':':<30}{row[label]}" for label in LABELS]
     lines.append("")
-    for path, parts in system.files.appended.items():
-        lines += [f"{path}:", *(part.rstrip("\n") for part in parts)]
+    for path in tally.files:
+        lines += [f"{path}:", *(part.rstrip("\n") for part in system.files.appended[path])]
     told = "" if place.bundled else f" -s {place.name}"
     lines += ["", "Try next:", *(f"  {what.format(system=told):<42}{why}".rstrip() for what, why in TRY)]
     return "\n".join(lines) + "\n"

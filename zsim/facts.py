@@ -37,6 +37,20 @@ FACTS = {
         Fact("profile-unlogged-word", "None", UNCONFIRMED, "Logging shown for a profile rule with NOLOG"),
         Fact("profile-icmpv6-always", (133, 137), CHOICE, "ICMPv6 types the default policy lets through when an end is link-local or multicast"),
         Fact("ipsecurity-by-obeyfile", False, UNCONFIRMED, "whether an OBEYFILE may turn IPSECURITY on"),
+        # profile language
+        Fact("profile-ranges", {"cost-metric": (0, 14), "devretryduration": (0, 4294967295), "dupaddrdet": (0, 2), "hoplimit": (1, 255), "icmperrorlimit": (1, 20), "lifetime": (1, 720), "mtu": (1, 65535), "qdiopriority": (1, 4), "reassemblytimeout": (1, 240), "ttl": (1, 255)}, UNCONFIRMED, "lowest and highest value of profile parameters whose range was not read"),
+        Fact("interface-order-enforced", ("IPAQIDIO",), CHOICE, "INTERFACE types whose required parameters must come first and in order; captured profiles have those of IPAQENET in any order"),
+        Fact("retired-statements", ("DEVICE", "GATEWAY"), UNCONFIRMED, "statements that get EZZ0717I"),
+        Fact("stack-ipv6", True, CHOICE, "the stack has IPv6; without it IPCONFIG6 gets EZZ0695I"),
+        Fact("home-undefined-drops-rest", True, CHOICE, "a HOME entry for a name that is no LINK drops the rest of the list, as a syntax error does"),
+        Fact("home-reserved", ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"), UNCONFIRMED, "addresses that get EZZ0617I as a home address; 127.0.0.0/8 only of a LINK"),
+        Fact("duplicate-home-ignored", True, CHOICE, "a home address that is there already is ignored with EZZ0619I"),
+        Fact("interface-beside-device", False, CHOICE, "an INTERFACE may share its port with a DEVICE that is still defined"),
+        Fact("delete-reasons", {"home": "{kind} HAS A HOME ADDRESS", "link": "{kind} HAS A LINK", "undefined": "{kind} IS NOT DEFINED"}, UNCONFIRMED, "reasons of EZZ0395I other than that the device is active"),
+        Fact("delete-link-asynchronous", True, UNCONFIRMED, "DELETE DEVICE fails in the file that deletes its LINK"),
+        Fact("dynamic-xcf-names", {"4": "EZASAMEMVS", "6": "EZ6SAMEMVS"}, UNCONFIRMED, "name of the interface that DYNAMICXCF defines"),
+        Fact("most-started", 255, UNCONFIRMED, "started devices and interfaces, those of virtual addresses not counted"),
+        Fact("port-repeated", True, CHOICE, "a second reservation of one port, protocol and user replaces the first"),
         # policy language defaults
         Fact("policy-filter-logging", "on", UNCONFIRMED, "default of FilterLogging"),
         Fact("policy-predecap", "off", UNCONFIRMED, "default of PreDecap"),
@@ -56,6 +70,8 @@ FACTS = {
         Fact("policy-deny-inbound", "DenyAllRule_Generated___________Inbnd", UNCONFIRMED, "name of the implicit inbound deny"),
         Fact("policy-deny-extension", 1, CHOICE, "extension of each implicit deny of the policy set"),
         Fact("policy-deny-logged", True, CHOICE, "implicit denies are logged when FilterLogging is on"),
+        Fact("policy-unnamed-rule", "IpFilterRule~{n}", CHOICE, "name of the n-th IpFilterRule coded inline without a name"),
+        Fact("policy-time-attributes", "as in zsim/times.py", UNCONFIRMED, "attribute names and forms of IpTimeCondition"),
         Fact("policy-error-eventually", False, CHOICE, "whether EZD1586I still appears after a file with errors"),
         Fact("ipsec-without-tunnel", "Deny", CHOICE, "what an IpSec action does without tunnels"),
         # the packet
@@ -65,6 +81,16 @@ FACTS = {
         Fact("arrival-interface", "owner", CHOICE, "a captured packet arrived on the interface that owns its destination, else the one its sender is routed to"),
         Fact("forward-interface", "route", CHOICE, "a forwarded packet arrived from where its sender is routed to"),
         Fact("no-forwarding-order", "filter first", CHOICE, "NODATAGRAMFWD discards a forwarded packet after the filters saw it"),
+        Fact("reassembly-timeout", (60, 60), UNCONFIRMED, "seconds an IPv4 and an IPv6 datagram wait for their fragments, from the first to come; REASSEMBLYTIMEOUT of the profile replaces the first"),
+        Fact("reassembly-outbound", True, UNCONFIRMED, "fragments that leave here are judged as the datagram they were cut from"),
+        Fact("reassembly-overlap-spoils", False, CHOICE, "an IPv4 datagram with overlapping fragments never completes, as one of IPv6 (RFC 5722); else the later copy counts (RFC 791)"),
+        Fact("reassembly-selectors", "first fragment", CHOICE, "a datagram has the selectors its first fragment shows; what that is too short for stays indeterminate"),
+        Fact("discard-icmp", (3, 13), UNCONFIRMED, "type and code of the ICMP message of DiscardAction ICMP"),
+        Fact("discard-icmpv6", (1, 1), UNCONFIRMED, "type and code of the ICMPv6 message of DiscardAction ICMP"),
+        Fact("discard-icmp-data", 8, CHOICE, "octets it quotes behind an IPv4 header (RFC 792); in IPv6 as many as fit into 1280 (RFC 4443)"),
+        Fact("discard-icmp-hops", (64, 255), CHOICE, "its TTL and hop limit, where the profile codes no TTL in IPCONFIG and no HOPLIMIT in IPCONFIG6"),
+        Fact("discard-icmp-source", "arrival interface", CHOICE, "its source: the first address of that interface, else the destination it is about if that is ours, else it is not sent"),
+        Fact("discard-icmp-filtered", False, CHOICE, "whether filters judge it"),
         # reports
         Fact("report-footer", "{count} entries selected", UNCONFIRMED, "last line of every ipsec report"),
         Fact("report-time", "%Y/%m/%d %H:%M:%S", UNCONFIRMED, "form of CreateTime, UpdateTime, LifetimeExpires"),
@@ -86,6 +112,7 @@ FACTS = {
         Fact("syslog-names-fold", True, CHOICE, "user ids and job names of syslog.conf compare without case"),
         # files
         Fact("profile-search", "PROFILE", CHOICE, "name in system.yaml of the stack's profile data set"),
+        Fact("pagent-log-file", "/tmp/pagent.log", CHOICE, "Policy Agent's log when nothing names one"),
         Fact("pagent-main-file", "/etc/pagent.conf", CHOICE, "Policy Agent's main file when nothing names one"),
     )
 }

@@ -78,6 +78,9 @@ class Files:
     text: dict[str, str | Problem] = field(default_factory=dict)
     appended: dict[str, list[str]] = field(default_factory=dict)
     replaced: dict[str, str] = field(default_factory=dict)
+    modes: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)  # of a file and its folders, if made
+    closed: tuple[str, ...] = ()  # places on disk that hold data sets, where no z/OS UNIX file can be
+    asked: set[str] = field(default_factory=set)  # names that were looked for, there or not
 
     def read(self, word: str, where: Where) -> Source | Finding:
         """The file a configuration statement at `where` names, or the finding why not."""
@@ -85,6 +88,7 @@ class Files:
             name = file_name(word)
         except ValueError as why:
             return finding("bad-file-name", where, name=word, why=why)
+        self.asked.add(str(name))
         found = self.get(str(name))
         if isinstance(found, str):
             return Source(str(name), found)
@@ -94,11 +98,9 @@ class Files:
 
     def get(self, name: str) -> str | Problem | None:
         """The text of one file with what was written to it, None if it does not exist."""
-        if name in self.replaced:
-            return self.replaced[name]
-        if name not in self.text and name in self.names:
+        if name not in self.text and name not in self.replaced and name in self.names:
             self.text[name] = self.fetch(name)
-        before = self.text.get(name)
+        before = self.replaced.get(name, self.text.get(name))
         if name not in self.appended or isinstance(before, Problem):
             return before
         return (before or "") + "".join(self.appended[name])

@@ -74,6 +74,11 @@ KINDS = {
         Kind("conflict", ERROR, "{text}", "{hint}"),
         Kind("log-without-logenable", WARNING, "LOG has no effect: the IPSEC block does not say LOGENABLE", "code IPSEC LOGENABLE"),
         Kind("retired", NOTE, "{statement} statements are on their way out of the product", "convert to INTERFACE when convenient"),
+        Kind("mutually-exclusive", ERROR, "{one} and {other} exclude each other: {outcome}", "code one of the two"),
+        Kind("glued-comment", WARNING, "{word} is read as one word: it begins no comment", "put a blank in front of the ;"),
+        Kind("cut-range", WARNING, "ports {low} to {high}: those above {last} are not reserved", "reduce the number of ports"),
+        Kind("no-effect", WARNING, "{what} has no effect: {why}", "{hint}"),
+        Kind("no-home", NOTE, "LINK {name} has no home address", "add it to HOME, if it is to have one"),
         # policy
         Kind("ignored-attribute", WARNING, "{name} is not an attribute of {statement}: z/OS ignores the line silently", "{hint}"),
         Kind("ignored-statement", WARNING, "{name} is not a policy statement: the block is ignored", "{hint}"),
@@ -87,6 +92,7 @@ KINDS = {
         Kind("needs-vpn", ERROR, "IpFilterAction IpSec needs an IpDynVpnAction or IpManVpnAction reference", "add one to the rule"),
         Kind("unused", NOTE, "{type} {name} is referenced nowhere", ""),
         # chain and system
+        Kind("log-file-missing", WARNING, "{name} does not exist, and syslogd runs without -c: its records are lost", "start syslogd with -c or make the file"),
         Kind("no-policy", NOTE, "{why}: the default rules of the profile stay in force", "{hint}"),
         Kind("bad-system", ERROR, "{what}", "{hint}"),
     )
@@ -102,7 +108,7 @@ def finding(id: str, where: Where, issued: str = "", **values: object) -> Findin
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """`did you mean X?` for the nearest of `known`, ignoring case; else `otherwise`."""
     names = {name.upper(): name for name in known}
-    near = difflib.get_close_matches(word.upper(), names, n=1, cutoff=0.7)
+    near = difflib.get_close_matches(word.upper(), names, n=1, cutoff=0.6)
     return f"did you mean {names[near[0]]}?" if near else otherwise
 
 

@@ -9,6 +9,8 @@ real text is unknown, and wear none.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 SEEN, MANUAL, OURS = "seen", "manual", "ours"
@@ -36,16 +38,79 @@ class IssuedMessage(NamedTuple):
         return self.message.line.format_map(self.values)
 
 
+def again(issued: str) -> Iterator[IssuedMessage]:
+    """Messages that are text already, one a line, such as `Finding.issued`."""
+    for line in issued.splitlines():
+        id, _, text = line.partition(" ") if re.match("[A-Z]{3}[0-9]{4}[A-Z] ", line) else ("", "", line)
+        yield IssuedMessage(Message(id, "{text}", OURS), {"text": text})
+
+
 # Operator console, TCPIP ---------------------------------------------------------------------------------------
 EZZ0053I = Message("EZZ0053I", "COMMAND VARY {command} COMPLETED SUCCESSFULLY", MANUAL)
-EZZ0059I = Message("EZZ0059I", "VARY {command} COMMAND FAILED: SEE PREVIOUS MESSAGES", OURS)
-EZZ0060I = Message("EZZ0060I", "PROCESSING COMMAND: {command}", MANUAL)
-EZZ0300I = Message("EZZ0300I", "OPENED {type} FILE '{name}'", MANUAL)
-EZZ0309I = Message("EZZ0309I", "PROFILE PROCESSING BEGINNING FOR '{name}'", OURS)
-EZZ0316I = Message("EZZ0316I", "PROFILE PROCESSING COMPLETE FOR FILE '{name}'", OURS)
+EZZ0059I = Message("EZZ0059I", "VARY {command} COMMAND FAILED: SEE PREVIOUS MESSAGES", SEEN)
+EZZ0060I = Message("EZZ0060I", "PROCESSING COMMAND: {command}", SEEN)
+EZZ0061I = Message("EZZ0061I", "VARY SYNTAXCHECK COMMAND BEGINNING", MANUAL)
+EZZ0062I = Message("EZZ0062I", "VARY SYNTAXCHECK FOUND NO ERRORS", MANUAL)
+EZZ0064I = Message("EZZ0064I", "VARY SYNTAXCHECK FOUND ERRORS: SEE PREVIOUS MESSAGES", OURS)
+EZZ0065I = Message("EZZ0065I", "VARY SYNTAXCHECK COMMAND COMPLETE", MANUAL)
 IEE305I = Message("IEE305I", "{verb:<8} COMMAND INVALID", MANUAL)
 IEE341I = Message("IEE341I", "{job} NOT ACTIVE", SEEN)
 IEE535I = Message("IEE535I", "{verb} INVALID PARAMETER", OURS)
+NOT_FOUND = Message("", "DEVICE {name} NOT FOUND", OURS)  # the words are the seed's, the number is unknown
+
+# TCPIP profile (halmN, one topic a message; SEEN in a Redbook's OBEYFILE that deletes a started device) -------------
+EZD0044I = Message("EZD0044I", "INTERFACE {name} NOT ALLOWED - {reason}", MANUAL)
+EZZ0146I = Message(
+    "EZZ0146I", "PORT STATEMENT KEYWORD DENY ON LINE {line} CAN ONLY BE USED WITH A JOBNAME OF *", MANUAL
+)
+EZZ0147I = Message(
+    "EZZ0147I", "PORT STATEMENT KEYWORD {keyword} CONFLICTS WITH CURRENT ACCESS CONTROL OF {current}", MANUAL
+)
+EZZ0300I = Message("EZZ0300I", "OPENED {type} FILE '{name}'", SEEN)
+EZZ0303I = Message("EZZ0303I", "{type} FILE CONTAINS ERRORS", SEEN)
+EZZ0309I = Message("EZZ0309I", "PROFILE PROCESSING BEGINNING FOR '{name}'", SEEN)
+EZZ0316I = Message("EZZ0316I", "PROFILE PROCESSING COMPLETE FOR FILE '{name}'", SEEN)
+EZZ0318I = Message("EZZ0318I", "{found} WAS FOUND ON LINE {line} AND {expected} WAS EXPECTED", OURS)
+EZZ0326I = Message("EZZ0326I", "{statement1} conflicts with {statement2} value {value} used on line {line}", MANUAL)
+EZZ0331I = Message("EZZ0331I", "NO HOME ADDRESS ASSIGNED TO LINK {link}", SEEN)
+EZZ0356I = Message("EZZ0356I", "{a} and {b} are mutually exclusive: {a} on line {line} {outcome}", MANUAL)
+EZZ0395I = Message("EZZ0395I", "DELETE {kind} {name} ON LINE {line} FAILED BECAUSE {reason}", SEEN)
+EZZ0617I = Message("EZZ0617I", "HOME ADDRESS {address} FOR {name} ON LINE {line} IS A RESERVED IP ADDRESS", MANUAL)
+EZZ0618I = Message(
+    "EZZ0618I", "THE DEFINITION OF INTERFACE {name} ON LINE {line} DOES NOT CONFORM TO THE RULES FOR MULTIPLE VLANS",
+    MANUAL,
+)  # fmt: skip
+EZZ0619I = Message("EZZ0619I", "{name} USES DUPLICATE HOME ADDRESS {address}", MANUAL)
+EZZ0641I = Message("EZZ0641I", "IP FORWARDING {type} SUPPORT IS ENABLED", MANUAL)
+EZZ0695I = Message("EZZ0695I", "IPCONFIG6 NOT VALID - IPV6 SUPPORT IS NOT ENABLED", MANUAL)
+EZZ0707I = Message(
+    "EZZ0707I",
+    "{keyword1} AND {keyword2} ARE MUTUALLY EXCLUSIVE ON SAME {statement} STATEMENT - STATEMENT IS IGNORED", MANUAL,
+)  # fmt: skip
+EZZ0714I = Message("EZZ0714I", "IPV4-COMPATIBLE IPV6 ADDRESS OF {address} ON LINE {line} CANNOT BE SPECIFIED", MANUAL)
+EZZ0717I = Message("EZZ0717I", "{statement} STATEMENT ON LINE {line} WILL BE RETIRED IN A FUTURE RELEASE", MANUAL)
+EZZ0737I = Message(
+    "EZZ0737I", "{option} OPTION IN {statement} STATEMENT ON LINE {line} IS NOT SUPPORTED FOR IPV6 ADDRESSES", MANUAL
+)
+EZZ0757I = Message("EZZ0757I", "IPSEC STATEMENT ON LINE {line} IS IGNORED BECAUSE IPSEC WAS ALREADY SPECIFIED", MANUAL)
+EZZ4313I = Message("EZZ4313I", "INITIALIZATION COMPLETE FOR DEVICE {name}", MANUAL)
+EZZ4315I = Message("EZZ4315I", "DEACTIVATION COMPLETE FOR DEVICE {name}", MANUAL)
+EZZ4340I = Message("EZZ4340I", "INITIALIZATION COMPLETE FOR INTERFACE {name}", OURS)
+EZZ4341I = Message("EZZ4341I", "DEACTIVATION COMPLETE FOR INTERFACE {name}", OURS)
+
+# Started tasks (names padded to 8 in $HASP lines) -----------------------------------------------------------------
+HASP100 = Message("$HASP100", "{name:<8} ON STCINRDR", MANUAL)
+HASP373 = Message("$HASP373", "{name:<8} STARTED", OURS)
+HASP395 = Message("$HASP395", "{name:<8} ENDED - RC=0000", SEEN)
+IEE122I = Message("IEE122I", "START COMMAND JCL ERROR", OURS)
+IEF403I = Message("IEF403I", "{name} - STARTED - TIME={time}", SEEN)
+IEF404I = Message("IEF404I", "{name} - ENDED - TIME={time}", SEEN)
+IEF695I = Message("IEF695I", "START {name:<8} WITH JOBNAME {name:<8} IS ASSIGNED TO USER {user:<8}, GROUP SYS1", OURS)
+IEFC612I = Message("IEFC612I", "PROCEDURE {name} WAS NOT FOUND", OURS)
+EZZ8495I = Message("EZZ8495I", "TRMD STARTED", SEEN)
+EZZ8500I = Message("EZZ8500I", "TRMD INITIALIZATION COMPLETE", SEEN)
+EZZ8501I = Message("EZZ8501I", "TRMD ENDED", MANUAL)
+RUNNING = Message("", "{job} IS RUNNING ALREADY", OURS)
 
 # Policy Agent --------------------------------------------------------------------------------------------------
 EZZ8431I = Message("EZZ8431I", "PAGENT STARTING", OURS)

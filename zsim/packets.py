@@ -416,9 +416,14 @@ def takes_list(field: Any) -> bool:
 
 
 def fits(field: Any, value: object) -> bool:
-    """False for a number that scapy would cut down to the width of its field without a word."""
-    from scapy.fields import BitField, ThreeBytesField
+    """False for a number that the field cannot hold, which scapy would cut down or blow up without a word."""
+    from scapy.fields import BitField, PacketField, PacketListField, StrField, ThreeBytesField
 
+    parts = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(part, int) for part in parts) and any(
+        isinstance(one, (PacketField, PacketListField, StrField)) for one in bare(field)
+    ):
+        return False  # scapy would take a number for as many octets
     widths = [abs(one.size) for one in bare(field) if isinstance(one, BitField)]
     widths += [24 for one in bare(field) if isinstance(one, ThreeBytesField)]
     return not (isinstance(value, int) and widths and not 0 <= value < 1 << max(widths))

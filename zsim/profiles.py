@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from zsim.clock import zone_offset
-from zsim.facts import fact
+from zsim.facts import choice, fact
 from zsim.files import Files, Problem, file_name
 from zsim.findings import Where, did_you_mean
 from zsim.system import PROGRAMS, System, Task
@@ -42,7 +42,7 @@ class Place(NamedTuple):
 
 SETTINGS = "system.yaml"
 STATE = "state.db"
-_KEYS = {"sysname", "release", "stack", "timezone", "codepage", "symbols", "users", "datasets", "tasks"}
+_KEYS = {"sysname", "release", "stack", "timezone", "codepage", "symbols", "users", "datasets", "tasks", "facts"}
 _TASK_KEYS = {"program", "user", "options", "environment", "file"}
 # At the top of a folder: not z/OS UNIX files.
 _RESERVED = {SETTINGS, STATE, f"{STATE}-wal", f"{STATE}-shm", f"{STATE}-journal", "captures", "README.md"}
@@ -109,13 +109,14 @@ def open_system(place: Place) -> System:
     if zone_offset(timezone) is None:
         settings.fail("timezone", f"{timezone!r} is not like GMT0 or EST5; daylight saving is not modelled")
     tasks = {name: settings.task(name) for name in settings.section("tasks")}
-    files = _Folder(place, settings)
+    folder = _Folder(place, settings)
     system = System(
         place.name, settings.text("sysname", "S0W1").upper(), settings.text("release", "V2R4").upper(), timezone,
-        Stack(stack), tasks, Files(dict(files.names()), files.fetch),
+        Stack(stack), tasks, Files(dict(folder.names()), folder.fetch, closed=tuple(map(str, folder.mapped.values()))),
         {name.upper(): str(value) for name, value in settings.section("symbols").items()},
         tuple(str(user).upper() for user in settings.data.get("users") or ("IBMUSER",)),
     )  # fmt: skip
+    system.facts = settings.facts()
     system.symbols.setdefault("SYSNAME", system.sysname)
     return system
 
@@ -136,7 +137,10 @@ class _Settings:
         except yaml.YAMLError as why:
             mark = getattr(why, "problem_mark", None)
             at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-            raise ProfileError(f"{self.shown}{at}: is no YAML: {getattr(why, 'problem', why)}") from None
+            what = getattr(why, "problem", None) or str(why).split("\n", 1)[0]
+            raise ProfileError(f"{self.shown}{at}: is no YAML: {what}") from None
+        except RecursionError:
+            raise ProfileError(f"{self.shown}: nested too deep for a system") from None
         self.places: dict[tuple[str, ...], tuple[int, int]] = {}
         data = self._value(node, ()) if node is not None else {}
         if not isinstance(data, dict):
@@ -174,6 +178,16 @@ class _Settings:
         if not isinstance(value, dict):
             self.fail(key, f"{key} needs names and values below it")
         return dict(value)
+
+    def facts(self) -> dict[str, Any]:
+        """The facts this system chooses for itself."""
+        found = {}
+        for name, given in self.section("facts").items():
+            try:
+                found[name] = choice(name, given)
+            except ValueError as why:
+                self.fail("facts", str(why), name)
+        return found
 
     def task(self, name: str) -> Task:
         """One row of `tasks`."""
@@ -297,24 +311,28 @@ def save_files(system: System, place: Place) -> None:
         system.files.appended.clear()
         return
     for path, text in system.files.replaced.items():
-        _write(place, path, text, append=False)
+        _write(place, path, text, False, system.files)
     for path, parts in system.files.appended.items():
-        _write(place, path, "".join(parts), append=True)
+        _write(place, path, "".join(parts), True, system.files)
     system.files.replaced.clear()
     system.files.appended.clear()
 
 
-def _write(place: Place, path: str, text: str, append: bool) -> None:
+def _write(place: Place, path: str, text: str, append: bool, files: Files) -> None:
     """One file below the folder; no link is followed out of it."""
     target = place.folder / path.lstrip("/")
-    if path.lstrip("/").split("/")[0] in _RESERVED | {"datasets"}:
+    reserved = path.lstrip("/").split("/")[0] in _RESERVED
+    if reserved or any(_inside(each, target) or _inside(target, each) for each in map(Path, files.closed)):
         raise ProfileError(f"{path}: is no z/OS UNIX file of {place.name}; write below /var, /tmp or /u")
     if not _inside(place.folder, target):
         raise ProfileError(f"{path}: a link in {place.name} leads out of its folder; nothing was written")
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_NOFOLLOW", 0)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(target, flags, 0o644), "w", encoding="utf-8", newline="\n") as file:
+        file_mode, folder_mode = files.modes.get(path, (None, None))
+        for folder in reversed(target.relative_to(place.folder).parents[:-1]):
+            (place.folder / folder).mkdir(mode=0o755 if folder_mode is None else folder_mode | 0o700, exist_ok=True)
+        mode = 0o644 if file_mode is None else file_mode | 0o600  # the owner is zsim, which has to go on writing
+        with os.fdopen(os.open(target, flags, mode), "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except OSError as why:
         raise ProfileError(f"{path}: cannot be written in {place.name}: {why.strerror}") from None

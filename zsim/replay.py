@@ -1,7 +1,9 @@
 """Replaying captures through a system: what happened, as plain numbers, and as a table.
 
 Every packet of a capture is counted once, under its verdict. A forwarded packet is judged twice, arriving and
-leaving: both filters count a match, and the packet is permitted only if both permit it.
+leaving: both filters count a match, and the packet is permitted only if both permit it. Fragments to or from this
+stack are counted under the verdict on their datagram, which is one match of one filter; those of a datagram of
+which something is missing are not judged, and count as truncated.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from zsim.clock import iso
 from zsim.system import System
 from zsim.tcpip.filters import Hits
-from zsim.tcpip.traffic import STACK, Prepared, Rewrite
+from zsim.tcpip.traffic import STACK, Outcome, Prepared, Rewrite
 
 if TYPE_CHECKING:
     import engine
@@ -36,7 +38,7 @@ class Tally:
     statuses: Counter[str] = field(default_factory=Counter)
     linktypes: Counter[int] = field(default_factory=Counter)
     hits: list[Hits] = field(default_factory=list)
-    local_fragments: int = 0
+    datagrams: int = 0  # put together from fragments
     logged: int = 0
     files: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -49,7 +51,7 @@ class Tally:
         return self.packets - self.not_judged("not_ip") - self.not_judged("truncated") - self.not_judged("malformed")
 
     def not_judged(self, status: str) -> int:
-        return self.statuses[status]
+        return self.statuses[status] + (self.prepared.trains.packets if status == "truncated" else 0)
 
 
 def play(
@@ -59,29 +61,39 @@ def play(
     interface: str | None = None,
     rewrites: Sequence[Rewrite] = (),
     flush: Callable[[], object] = lambda: None,
+    record: Callable[[engine.Frames, Outcome], object] = lambda frames, outcome: None,
 ) -> None:
     """Send batches of frames through the system, adding to `tally`. What the reader raises falls through, with
-    everything before it counted. `flush` is called after each batch, to write out what was logged."""
+    everything before it counted. After each batch `record` is told of it, and `flush` called to write out what was
+    logged."""
+    for batch in batches:
+        for frames, prepared in system.parts(batch, tally.prepared):
+            outcome, deliveries = system.receive(frames, interface, prepared, rewrites)
+            if frames.count:
+                _add(tally, frames, outcome)
+                tally.files.update(delivery.path for delivery in deliveries)
+                record(frames, outcome)
+        flush()
+
+
+def _add(tally: Tally, frames: engine.Frames, outcome: Outcome) -> None:
+    """Add what became of one batch."""
     import engine
 
-    for frames in batches:
-        outcome, deliveries = system.receive(frames, interface, tally.prepared, rewrites)
-        if not frames.count:
-            continue
-        tally.packets += frames.count
-        tally.octets += int(sum(frames.length))
-        times = [int(min(frames.time)), int(max(frames.time))]
-        tally.first = min(times[:1] if tally.first is None else [tally.first, times[0]])
-        tally.last = max(times[1:] if tally.last is None else [tally.last, times[1]])
-        tally.verdicts.update(_named(outcome.judgement.verdict, engine.VERDICTS))
-        tally.statuses.update(_named(outcome.headers.status, engine.STATUSES))
-        tally.linktypes.update(Counter(frames.linktype.tolist()))
-        tally.legs += sum(leg.count for leg in outcome.judgement.legs)
-        tally.hits = [before + more for before, more in zip(tally.hits, outcome.hits, strict=True)]
-        tally.local_fragments += outcome.local_fragments
-        tally.logged += len(outcome.events)
-        tally.files.update(delivery.path for delivery in deliveries)
-        flush()
+    tally.packets += frames.count
+    tally.octets += sum(frames.length.tolist())
+    times = [int(min(frames.time)), int(max(frames.time))]
+    tally.first = min(times[:1] if tally.first is None else [tally.first, times[0]])
+    tally.last = max(times[1:] if tally.last is None else [tally.last, times[1]])
+    tally.verdicts.update(_named(outcome.judgement.verdict, engine.VERDICTS))
+    for datagram in outcome.datagrams:  # the other fragments go where the last one went
+        tally.verdicts[engine.VERDICTS[outcome.judgement.verdict[datagram.packet]]] += datagram.fragments - 1
+    tally.statuses.update(_named(outcome.headers.status, engine.STATUSES))
+    tally.linktypes.update(Counter(frames.linktype.tolist()))
+    tally.legs += sum(leg.count for leg in outcome.judgement.legs)
+    tally.hits = [before + more for before, more in zip(tally.hits, outcome.hits, strict=True)]
+    tally.datagrams += len(outcome.datagrams)
+    tally.logged += len(outcome.events)
 
 
 def _named(codes: Any, names: Sequence[str]) -> dict[str, int]:
@@ -99,7 +111,8 @@ def unsupported(tally: Tally) -> dict[str, int]:
 
 def document(tally: Tally) -> dict[str, Any]:
     """The replay as JSON. permitted + denied + blocked + not_ip + truncated + malformed = packets; simulated packets
-    are also counted under what became of them."""
+    are also counted under what became of them. Datagrams put together from fragments are counted in `datagrams`; those
+    never completed in `incomplete`, and their fragments in `truncated`."""
     in_force = tally.prepared.in_force
     rate = tally.packets / tally.seconds if tally.seconds else 0.0
     unfiltered = tally.verdicts["unfiltered"] + sum(
@@ -114,16 +127,17 @@ def document(tally: Tally) -> dict[str, Any]:
         "denied": tally.verdicts["denied"],
         "blocked": tally.verdicts["blocked"],
         "simulated": 0,
-        "not_ip": tally.statuses["not_ip"],
-        "truncated": tally.statuses["truncated"],
-        "malformed": tally.statuses["malformed"],
+        "not_ip": tally.not_judged("not_ip"),
+        "truncated": tally.not_judged("truncated"),
+        "malformed": tally.not_judged("malformed"),
         "bytes": tally.octets,
         "seconds": round(tally.seconds, 6),
         "packets_per_second": round(rate, 1),
         "source": in_force.source if in_force else None,
         "judgements": tally.legs,
         "unfiltered": unfiltered,
-        "local_fragments": tally.local_fragments,
+        "datagrams": tally.datagrams,
+        "incomplete": tally.prepared.trains.incomplete,
         "logged": tally.logged,
         "files": dict(sorted(tally.files.items())),
         "first": iso(tally.first) if tally.first is not None else None,

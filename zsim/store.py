@@ -17,9 +17,9 @@ import msgspec
 
 from zsim import profiles
 from zsim.clock import SECOND
-from zsim.findings import Finding
 from zsim.profiles import Place, ProfileError
-from zsim.system import System
+from zsim.system import Reading, System
+from zsim.tasks.pagent import Configured
 from zsim.tcpip.stack import Stack
 
 SCHEMA = 1  # PRAGMA user_version
@@ -31,8 +31,8 @@ class State:
     stack: Stack
     clock: int
     running: dict[str, bool]
-    installed: dict[str, str]
-    doubts: tuple[Finding, ...]
+    readings: dict[str, Reading]
+    configured: tuple[Configured, ...]
 
 
 def wall_clock() -> int:
@@ -94,15 +94,15 @@ def _restore(system: System, connection: sqlite3.Connection, name: str) -> None:
         raise ProfileError(
             f"{name}: remembers stack {state.stack.name}, system.yaml names {system.stack.name}; remove it"
         )
-    system.stack, system.clock.now, system.installed = state.stack, state.clock, state.installed
-    system.doubts = state.doubts
+    system.stack, system.clock.now, system.readings = state.stack, state.clock, state.readings
+    system.configured = state.configured
     for task in system.tasks.values():
         task.running = state.running.get(task.name, False)
 
 
 def _save(system: System, connection: sqlite3.Connection) -> None:
     running = {task.name: task.running for task in system.tasks.values()}
-    state = State(system.stack, system.clock.now, running, system.installed, system.doubts)
+    state = State(system.stack, system.clock.now, running, system.readings, system.configured)
     connection.execute("CREATE TABLE IF NOT EXISTS system (state BLOB NOT NULL)")
     connection.execute("DELETE FROM system")
     connection.execute("INSERT INTO system VALUES (?)", (msgspec.json.encode(state),))

@@ -12,19 +12,21 @@ to syslogd's files, to the stack.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from zsim import messages, unix
+from zsim import messages, started, unix
 from zsim.clock import Clock, zone_offset
 from zsim.commands import Command, command, match, verb_known
-from zsim.config import pagentconf, profile, syslogconf
-from zsim.config.source import Source
-from zsim.files import Files
+from zsim.config import profile, syslogconf
+from zsim.facts import choosing
+from zsim.files import Files, unix_path
 from zsim.findings import ERROR, UNKNOWN, Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage
-from zsim.tasks import pagent, syslogd, trmd
+from zsim.tasks import pagent, pagentlog, pasearch, syslogd, trmd
+from zsim.tasks.syslogd import LogRecord
 from zsim.tcpip import interfaces, ipsec, stack, traffic
 from zsim.tcpip.stack import Stack
 from zsim.unix import Answer
@@ -56,12 +58,34 @@ TCPIP, PAGENT, TRMD, SYSLOGD = "EZBTCPIP", "PAGENT", "EZATRMD", "SYSLOGD"
 PROGRAMS = (TCPIP, PAGENT, TRMD, SYSLOGD, "DMD")
 
 
+class Reading(NamedTuple):
+    """The files a task last read, with a digest of each ("" for one that was missing), and what was doubtful."""
+
+    files: dict[str, str]
+    doubts: tuple[Finding, ...]
+
+
 class Reply(NamedTuple):
     """What the console shows for one command, and whether it was carried out."""
 
     messages: tuple[IssuedMessage, ...]
     findings: tuple[Finding, ...] = ()
     done: bool = True
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _by_its_facts(method: Callable[Concatenate[System, P], R]) -> Callable[Concatenate[System, P], R]:
+    """The method works by the facts its system has chosen."""
+
+    @wraps(method)
+    def chosen(self: System, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with choosing(self.facts):
+            return method(self, *args, **kwargs)
+
+    return chosen
 
 
 @dataclass
@@ -78,11 +102,13 @@ class System:
     symbols: dict[str, str] = field(default_factory=dict)
     users: tuple[str, ...] = ()
     clock: Clock = field(default_factory=Clock)
-    installed: dict[str, str] = field(default_factory=dict)  # digest of each file that what is installed came from
-    doubts: tuple[Finding, ...] = ()  # findings of the last installation that answers depend on
+    readings: dict[str, Reading] = field(default_factory=dict)  # by task
+    configured: tuple[pagent.Configured, ...] = ()  # the policy the agent holds
+    facts: dict[str, Any] = field(default_factory=dict)  # what system.yaml chooses instead of zsim.facts
 
     # ---- starting ----------------------------------------------------------------------------------------------
 
+    @_by_its_facts
     def start(self, now: int) -> tuple[list[IssuedMessage], list[Finding]]:
         """Start every task, TCPIP first, as an IPL would: the profile, then the policy."""
         self.clock.advance_to(now)
@@ -91,86 +117,132 @@ class System:
         for program in PROGRAMS:
             for task in self.tasks.values():
                 if task.program == program:
-                    task.running = True
-                    more, found = self._begin(task)
+                    more, found = self.start_task(task)
                     issued += more
                     findings += found
-        self.doubts = tuple(each for each in findings if each.severity in (ERROR, UNKNOWN))
         return issued, findings
+
+    def start_task(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
+        """Start one task: its messages, and what is wrong with its files."""
+        task.running = True
+        issued, findings = self._begin(task)
+        agent = self.task_of(PAGENT)
+        if task.program == TCPIP and agent is not None and agent.running:  # it installs again in a stack that comes up
+            more, found = self._read(agent, self._read_policy)
+            issued += more
+            findings += found
+        return issued, findings
+
+    def stop_task(self, task: Task) -> list[IssuedMessage]:
+        """Stop one task. A stopped Policy Agent leaves its policy in the stack; a stopped stack forgets all but
+        `ipsec -f default`. (halz002 pbn_stop; halz002 ipsecurity_modify_ipsec_f_default_cmd)"""
+        task.running = False
+        if task.program == TCPIP:
+            self.stack = Stack(self.stack.name, default_forced=self.stack.default_forced)
+        return [messages.EZZ8501I()] if task.program == TRMD else []
 
     def _begin(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
         if task.program == TCPIP:
-            return self._start_stack(task)
+            return self._read(task, self._start_stack)
         if task.program == PAGENT:
-            issued, findings = self._read_policy(task)
+            issued, findings = self._read(task, self._read_policy)
             return [messages.EZZ8431I(), messages.EZZ8432I(), *issued], findings
         if task.program == SYSLOGD:
-            return [], list(self.syslog_rules()[1])
-        return [], []
+            return self._read(task, self._start_syslogd)
+        return ([messages.EZZ8495I(), messages.EZZ8500I()] if task.program == TRMD else []), []
+
+    def _read(
+        self, task: Task, reader: Callable[[Task], tuple[list[IssuedMessage], list[Finding]]]
+    ) -> tuple[list[IssuedMessage], list[Finding]]:
+        """Let a task read its files, and remember which they were and what was doubtful in them."""
+        self.files.asked.clear()
+        issued, findings = reader(task)
+        files = {name: _digest(self.files.get(name)) for name in self.files.asked}
+        doubts = tuple(each for each in findings if each.severity in (ERROR, UNKNOWN))
+        self.readings[task.name] = Reading(files, doubts)
+        return issued, findings
+
+    def _start_syslogd(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
+        rules, findings = self.syslog_rules()
+        if not syslogd.creates(task.options):
+            offset = self.offset
+            findings += tuple(
+                syslogd.missing(rules, lambda name: self.files.get(name) is not None, self.clock.now, offset)
+            )
+        return [], list(findings)
 
     def _start_stack(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
-        read, issued, findings = self._profile(task.file, task.where, "PROFILE")
-        if read is not None:
-            findings += stack.start(self.stack, read, self.clock.now)
-        return issued, findings
+        read, opened, findings = self._profile(task.file, task.where, "PROFILE")
+        if read is None:
+            return [], findings
+        findings += stack.start(self.stack, read, self.clock.now)
+        issued = [*opened, *stack.announced(read), *_profile_end(read, findings, "PROFILE")]
+        return [*issued, *interfaces.activity(self.stack.interfaces, read.statements)], findings
 
     def _profile(
         self, name: str, where: Where, type: str
     ) -> tuple[profile.Profile | None, list[IssuedMessage], list[Finding]]:
-        """Read a profile or OBEYFILE with its INCLUDEs."""
+        """Read a profile or OBEYFILE with its INCLUDEs; what the console shows until its statements are applied."""
         source = self.files.read(name, where)
         if isinstance(source, Finding):
             return None, [], [source]
         read = profile.parse(source, self.symbols, self.files.read)
-        for each in read.sources:
-            self._remember(each)
-        issued = [messages.EZZ0300I(type=type, name=source.name), messages.EZZ0309I(name=source.name)]
-        issued += [messages.EZZ0300I(type="INCLUDE", name=each) for each in read.sources[1:]]
-        return read, [*issued, messages.EZZ0316I(name=source.name)], list(read.findings)
+        opened = [messages.EZZ0300I(type=type, name=source.name), messages.EZZ0309I(name=source.name)]
+        opened += [messages.EZZ0300I(type="INCLUDE", name=each) for each in read.sources[1:]]
+        return read, opened, list(read.findings)
 
     def _read_policy(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
-        """Read the whole chain and hand the result to the stack."""
-        if not self.stack.versions:
-            why = "the stack is not enabled for IP security"
-            return [], [finding("no-policy", task.where, why=why, hint="code IPCONFIG IPSECURITY in the profile")]
-        environment: dict[str, str] = {}
-        findings: list[Finding] = []
-        named_at = task.where
-        if task.environment:
-            source = self.files.read(task.environment, task.where)
-            if isinstance(source, Finding):
-                findings.append(source)
-            else:
-                environment = pagentconf.environment(source)
-                named_at = _place_of(source, "PAGENT_CONFIG_FILE", task.where)
-                self._remember(source.name)
-        main = pagent.main_file_name(task.options, environment)
-        result = pagent.read(self.files, main, self.stack.name, self.stack.versions, self.clock.now, named_at)
-        for name in result.sources:
-            self._remember(name)
-        findings += result.findings
-        image = {"image": self.stack.name, "type": "IPSEC"}
-        if result.effect == pagent.KEEP:
-            return [messages.EZZ8438I(**image)], findings
-        stack.install(self.stack, result.filters)
-        done = [messages.EZZ8771I(**image)] if result.effect == pagent.INSTALL else []
-        return [*done, messages.EZD1586I(image=self.stack.name)], findings
+        """Let the Policy Agent read the whole chain; the result goes to the stack, to its log and to the console."""
+        reading = pagent.read(
+            self.files, task.options, task.environment, task.where, self.stack.name, self.stack.versions, self.clock.now
+        )
+        result = reading.result
+        if result.effect != pagent.KEEP:
+            stack.install(self.stack, result.built.filters if result.built else None)
+            self.configured = result.built.rules if result.built else ()
+        self._agent_log(task, reading)
+        return list(reading.issued), list(result.findings)
 
-    def _remember(self, name: str) -> None:
-        text = self.files.get(name)
-        if isinstance(text, str):
-            self.installed[name] = _digest(text)
+    def _agent_log(self, task: Task, reading: pagent.Reading) -> None:
+        path = pagentlog.file_of(task.options, reading.environment)
+        level = pagentlog.level_of(task.options, reading.result.loglevel)
+        told = pagentlog.entries(sorted(self.files.asked), reading)
+        offset = self.offset
+        if path != pagentlog.SYSLOGD:
+            self.files.append(unix_path(path), pagentlog.lines(told, level, self.clock.now, offset))
+            return
+        self._to_syslogd(
+            [pagentlog.record(entry, self.clock.now, task.user, task.job) for entry in pagentlog.passed(told, level)]
+        )
 
-    def changed_files(self) -> list[str]:
-        """Files whose text is no longer what was installed from them."""
-        return [name for name, digest in self.installed.items() if _digest(self.files.get(name)) != digest]
+    @property
+    def offset(self) -> int:
+        """Seconds east of UTC of the image's time zone."""
+        return zone_offset(self.timezone) or 0
+
+    @property
+    def doubts(self) -> tuple[Finding, ...]:
+        """What answers depend on: errors, and what is not modelled, in the files that are installed."""
+        return tuple(doubt for reading in self.readings.values() for doubt in reading.doubts)
+
+    def changed_files(self, task: Task) -> list[str]:
+        """Files whose text is no longer what the task read in them; one that was missing may be there now."""
+        reading = self.readings.get(task.name, Reading({}, ()))
+        return [name for name, digest in reading.files.items() if _digest(self.files.get(name)) != digest]
 
     # ---- packets -----------------------------------------------------------------------------------------------
 
+    @_by_its_facts
     def prepare(self, compiled: bool = False, home: Sequence[tuple[int, int]] = ()) -> traffic.Prepared:
         """The stack's filters as match tables, for `receive`."""
-        return traffic.prepare(self.stack, compiled, home)
+        return traffic.prepare(self.stack, compiled, home, self.clock.now, self.offset)
 
+    @_by_its_facts
+    def parts(self, frames: engine.Frames, prepared: traffic.Prepared) -> list[tuple[engine.Frames, traffic.Prepared]]:
+        """A batch in runs during which the same rules are installed; each goes to `receive` with its tables."""
+        return list(traffic.parts(prepared, frames, self.offset))
+
+    @_by_its_facts
     def receive(
         self,
         frames: engine.Frames,
@@ -178,7 +250,8 @@ class System:
         prepared: traffic.Prepared | None = None,
         rewrites: Sequence[traffic.Rewrite] = (),
     ) -> tuple[traffic.Outcome, list[syslogd.Delivery]]:
-        """Judge a batch of frames; what is logged goes through TRMD and syslogd. The clock follows the packets."""
+        """Judge a batch of frames; what is logged goes through TRMD and syslogd. The clock follows the packets. Without
+        `prepared` the rules are those installed now."""
         import engine
 
         prepared = prepared or self.prepare(engine.is_compiled(frames.start))
@@ -192,20 +265,24 @@ class System:
         task = self.task_of(TRMD)
         if task is None or not task.running:
             return []
-        records = [trmd.record(event, self.stack.name, task.user, task.job) for event in events]
-        if not records:
-            return []
+        return self._to_syslogd([trmd.record(event, self.stack.name, task.user, task.job) for event in events])
+
+    def _to_syslogd(self, records: list[LogRecord]) -> list[syslogd.Delivery]:
+        """Records to files, by syslog.conf; without syslogd nothing is kept."""
         daemon = self.task_of(SYSLOGD)
-        if daemon is None or not daemon.running:
+        if daemon is None or not daemon.running or not records:
             return []
-        offset = zone_offset(self.timezone) or 0
+        offset = self.offset
         rules, _ = self.syslog_rules()
         deliveries = syslogd.deliver(rules, records, offset)
+        if not syslogd.creates(daemon.options):
+            deliveries = [each for each in deliveries if isinstance(self.files.get(each.path), str)]
         lines: dict[str, list[str]] = {}
         for path, record in deliveries:
-            lines.setdefault(path, []).append(trmd.header(record, self.sysname, offset) + "\n")
+            lines.setdefault(path, []).append(syslogd.line(record, self.sysname, offset) + "\n")
         for path, written in lines.items():
             self.files.append(path, "".join(written))
+        self.files.modes |= syslogd.modes(rules, daemon.options, self.clock.now, offset)
         return deliveries
 
     def syslog_rules(self) -> tuple[tuple[syslogconf.Rule, ...], tuple[Finding, ...]]:
@@ -223,6 +300,7 @@ class System:
 
     # ---- commands ----------------------------------------------------------------------------------------------
 
+    @_by_its_facts
     def console(self, text: str) -> Reply:
         """One operator command."""
         found = match(text, CONSOLE)
@@ -234,16 +312,32 @@ class System:
         reply: Reply = chosen.run(self, **operands)
         return reply
 
+    @_by_its_facts
     def shell(self, text: str, user: str = "") -> Answer:
         """One z/OS UNIX command line: programs joined by |, output to a file by > or >>."""
-        return unix.run(text, self._program, self.files, unix.home_of(user or (self.users or ("IBMUSER",))[0]))
+        home = unix.home_of(user or (self.users or ("IBMUSER",))[0])
+        return unix.run(text, self._program, self.files, home, ("ipsec", "pasearch"))
 
     def _program(self, words: Sequence[str]) -> Answer | None:
-        return self.ipsec(words[1:]) if words[0] == "ipsec" else None
+        if words[0] == "ipsec":
+            return self.ipsec(words[1:])
+        if words[0] == "pasearch":
+            return self.pasearch(words[1:])
+        return None
 
+    @_by_its_facts
+    def pasearch(self, words: Sequence[str]) -> Answer:
+        """The pasearch command."""
+        created = self.stack.policy.created if self.stack.policy else 0
+        offset = self.offset
+        args = words, self.configured, self.stack.name, self.release, created, self.clock.now, offset
+        code, text, errors = pasearch.run(*args)
+        return Answer(text, errors, code)
+
+    @_by_its_facts
     def ipsec(self, words: Sequence[str]) -> Answer:
         """The ipsec command."""
-        result = ipsec.run(words, self.stacks, self.stack.name, self.release, self.clock.now)
+        result = ipsec.run(words, self.stacks, self.stack.name, self.release, self.clock.now, self.offset)
         if result.action:
             self.stack.default_forced = result.action == "default"
         errors = "".join(f"{line}\n" for line in result.errors)
@@ -259,38 +353,75 @@ def _digest(text: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest() if isinstance(text, str) else ""
 
 
-def _place_of(source: Source, variable: str, otherwise: Where) -> Where:
-    """Where a STDENV member sets a variable."""
-    for number, line in enumerate(source.text.split("\n"), 1):
-        if line.strip().removeprefix("export ").startswith(f"{variable}="):
-            return Where(source.name, number, line.index("=") + 2)
-    return otherwise
-
-
 # ---- operator commands -----------------------------------------------------------------------------------------
 
 
-@command("VARY TCPIP,{job},OBEYfile,{dsn}")
+@command("VARY TCPIP,{job},Obeyfile,{dsn}")
 def obeyfile(system: System, job: str, dsn: str) -> Reply:
     """Change the running configuration from a file."""
-    return _obey(system, dsn, f"VARY TCPIP,{job},OBEYFILE,{dsn}")
+    return _obey(system, job, dsn, f"VARY TCPIP,{job},OBEYFILE,{dsn}")
 
 
-@command("VARY TCPIP,{job},CMD=OBEYfile,{dsn}")
+@command("VARY TCPIP,{job},CMD=Obeyfile,{dsn}")
 def obeyfile_keyword(system: System, job: str, dsn: str) -> Reply:
     """Change the running configuration from a file, in keyword form."""
-    return _obey(system, dsn.removeprefix("DSN="), f"VARY TCPIP,{job},CMD=OBEYFILE,{dsn}")
+    return _obey(system, job, dsn, f"VARY TCPIP,{job},CMD=OBEYFILE,{dsn}")
 
 
-def _obey(system: System, dsn: str, text: str) -> Reply:
-    issued = [messages.EZZ0060I(command=text)]
-    here = Where("console", 1, text.index(dsn) + 1 if dsn else 1)
-    read, more, findings = system._profile(dsn, here, "OBEYFILE")
+def _obey(system: System, job: str, dsn: str, text: str) -> Reply:
+    refused = _not_there(system, job)
+    if refused:
+        return refused
+    read, opened, findings = system._profile(dsn.removeprefix("DSN="), _operand(text, dsn), "OBEYFILE")
+    issued = [messages.EZZ0060I(command=text), *opened]
     if read is not None:
         findings += stack.obey(system.stack, read, system.clock.now)
+        issued += [*stack.announced(read), *_profile_end(read, findings, "OBEYFILE")]
     failed = any(each.severity == ERROR for each in findings)
-    last = messages.EZZ0059I(command="OBEYFILE") if failed else messages.EZZ0053I(command="OBEYFILE")
-    return Reply((*issued, *more, last), tuple(findings), not failed)
+    issued.append(messages.EZZ0059I(command="OBEY") if failed else messages.EZZ0053I(command="OBEYFILE"))
+    started = interfaces.activity(system.stack.interfaces, read.statements) if read else ()
+    return Reply((*issued, *started), tuple(findings), not failed)
+
+
+def _operand(text: str, operand: str) -> Where:
+    """The place of the last operand of a command."""
+    return Where("console", 1, len(text) - len(operand) + 1)
+
+
+def _not_there(system: System, job: str) -> Reply | None:
+    """VARY TCPIP,job names a stack by its procedure; without one there is one stack."""
+    names = [task.job for task in system.tasks.values() if task.program == TCPIP and task.running]
+    if names and job in ("", system.stack.name, *names):
+        return None
+    hint = did_you_mean(job, names, f"the stack is {names[0]}" if names else "start TCPIP first")
+    noted = finding("bad-system", Where("console", 1, 9), what=f"no stack {job or TCPIP} is running", hint=hint)
+    return Reply((messages.IEE341I(job=job or TCPIP),), (noted,), False)
+
+
+def _profile_end(read: profile.Profile, findings: Sequence[Finding], type: str) -> Iterable[IssuedMessage]:
+    """The messages of the statements, those that close the file, and those that follow from it."""
+    late = [each for each in findings if each.id == "no-home"]
+    yield from (message for each in findings if each not in late for message in messages.again(each.issued))
+    yield messages.EZZ0316I(name=read.sources[0])
+    if any(each.severity == ERROR for each in findings):
+        yield messages.EZZ0303I(type=type)
+    yield from (message for each in late for message in messages.again(each.issued))
+
+
+@command("VARY TCPIP,{job},SYNTAXcheck,{dsn}")
+def syntaxcheck(system: System, job: str, dsn: str) -> Reply:
+    """Read a profile or OBEYFILE, report its mistakes and change nothing."""
+    text = f"VARY TCPIP,{job},SYNTAXCHECK,{dsn}"
+    refused = _not_there(system, job)
+    if refused:
+        return refused
+    read, opened, findings = system._profile(dsn.removeprefix("DSN="), _operand(text, dsn), "SYNTAXCHECK")
+    issued = [messages.EZZ0060I(command=text), messages.EZZ0061I(), *opened]
+    if read is not None:
+        issued += _profile_end(read, findings, "SYNTAXCHECK")
+    failed = any(each.severity == ERROR for each in findings)
+    issued += [messages.EZZ0064I() if failed else messages.EZZ0062I(), messages.EZZ0065I()]
+    return Reply(tuple(issued), tuple(findings), not failed)
 
 
 @command("VARY TCPIP,{job},STArt,{name}")
@@ -306,11 +437,19 @@ def stop_device(system: System, job: str, name: str) -> Reply:
 
 
 def _activate(system: System, job: str, action: str, name: str) -> Reply:
+    refused = _not_there(system, job)
+    if refused:
+        return refused
     text = f"VARY TCPIP,{job},{action},{name}"
-    statement = profile.Activation(action, name, Where("console", 1, text.rindex(",") + 2))
-    findings = interfaces.activate(system.stack.interfaces, statement)
-    last = messages.EZZ0059I(command=action) if findings else messages.EZZ0053I(command=action)
-    return Reply((messages.EZZ0060I(command=text), last), tuple(findings), not findings)
+    place = _operand(text, name)
+    statement = profile.Activation(action, name, place, {"name": place})
+    here = system.stack.interfaces
+    findings = interfaces.activate(here, statement)
+    first = messages.EZZ0060I(command=text)
+    if findings:
+        why = (message for each in findings for message in messages.again(each.issued))
+        return Reply((first, *why, messages.EZZ0059I(command=action)), tuple(findings), False)
+    return Reply((first, messages.EZZ0053I(command=action), *interfaces.activity(here, (statement,))))
 
 
 @command("MODIFY {job},REFRESH")
@@ -328,22 +467,16 @@ def update(system: System, job: str) -> Reply:
 def _reread(system: System, job: str, only_changed: bool = False) -> Reply:
     task = next((each for each in system.tasks.values() if each.job == job), None)
     if task is None or not task.running:
-        hint = did_you_mean(job, (each.job for each in system.tasks.values()), "")
-        noted = (
-            (finding("bad-system", Where("console", 1, 1), what=f"no task {job} is running", hint=hint),)
-            if hint
-            else ()
-        )
-        return Reply((messages.IEE341I(job=job),), noted, False)
+        return Reply((messages.IEE341I(job=job),), done=False)
     if task.program != PAGENT:
         return Reply((messages.IEE535I(verb="MODIFY"),), done=False)
-    if only_changed and not system.changed_files():
+    if only_changed and not system.changed_files(task):
         return Reply((messages.EZZ8443I(),))
-    issued, findings = system._read_policy(task)
+    issued, findings = system._read(task, system._read_policy)
     failed = any(each.severity == ERROR for each in findings)
     return Reply((messages.EZZ8443I(), *issued), tuple(findings), not failed)
 
 
 CONSOLE: tuple[Command, ...] = (
-    obeyfile, obeyfile_keyword, start_device, stop_device, refresh, update,
+    obeyfile, obeyfile_keyword, syntaxcheck, start_device, stop_device, refresh, update, *started.COMMANDS,
 )  # fmt: skip

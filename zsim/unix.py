@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from zsim.files import Files, Problem, unix_path
-from zsim.findings import did_you_mean
+from zsim.findings import did_you_mean, number
 from zsim.report import Report
 
 
@@ -24,7 +24,7 @@ class Answer(NamedTuple):
     report: Report | None = None
 
 
-NOT_FOUND, FAILED = 127, 1
+NOT_FOUND, FAILED, USAGE = 127, 1, 2
 Program = Callable[[Sequence[str]], Answer | None]
 
 
@@ -32,19 +32,26 @@ def home_of(user: str) -> str:
     return f"/u/{user.lower()}"
 
 
-def run(text: str, program: Program, files: Files, home: str) -> Answer:
-    """Carry out one command line. Standard error of all programs is joined; the exit code is the last program's."""
+def run(text: str, program: Program, files: Files, home: str, others: Sequence[str]) -> Answer:
+    """Carry out one command line. `program` runs the system's own programs, named in `others`. Standard error of all is
+    joined; the exit code is the last one's."""
     try:
         stages, target, append = _parse(text)
     except ValueError as why:
         return Answer("", f"sh: {why}\n", 2)
     answer, errors = Answer(""), ""
     for words in stages:
-        answer = program(words) or _filter(words, answer.text, files, home)
+        try:
+            answer = program(words) or _filter(words, answer.text, files, home, others)
+        except ValueError as why:
+            answer = Answer("", f"{words[0]}: {why}\n", USAGE)
         errors += answer.errors
     if target is None:
         return answer._replace(errors=errors)
-    path = unix_path(target if target.startswith("/") else f"{home}/{target}")
+    try:
+        path = unix_path(target if target.startswith("/") else f"{home}/{target}")
+    except ValueError as why:
+        return Answer("", f"{errors}sh: {why}\n", FAILED)
     before = files.get(path) if append else ""
     files.replace(path, (before if isinstance(before, str) else "") + answer.text)
     return Answer("", errors, answer.code, answer.report)
@@ -75,17 +82,14 @@ def _parse(text: str) -> tuple[list[list[str]], str | None, bool]:
     return stages, target, append
 
 
-def _filter(words: Sequence[str], text: str, files: Files, home: str) -> Answer:
-    name, rest = words[0], list(words[1:])
-    if name in ("head", "tail") and "-n" in rest[:-1]:
-        rest[rest.index("-n")] += rest.pop(rest.index("-n") + 1)  # -n 5 is -n5
-    operands = [word for word in rest if not word.startswith("-")]
-    options = [word for word in rest if word.startswith("-")]
+def _filter(words: Sequence[str], text: str, files: Files, home: str, others: Sequence[str]) -> Answer:
+    name = words[0]
+    if name not in _FILTERS and name != "ls":
+        hint = did_you_mean(name, (*_FILTERS, *others, "ls"), "")
+        return Answer("", f"{name}: FSUM7351 not found{'; ' + hint if hint else ''}\n", NOT_FOUND)
+    letters, operands = _options(name, words[1:])
     if name == "ls":
         return _ls(operands, files, home)
-    if name not in _FILTERS:
-        hint = did_you_mean(name, (*_FILTERS, "ipsec", "ls"), "")
-        return Answer("", f"{name}: FSUM7351 not found{'; ' + hint if hint else ''}\n", NOT_FOUND)
     pattern = operands.pop(0) if name == "grep" and operands else ""
     for operand in operands:
         found = files.get(unix_path(operand if operand.startswith("/") else f"{home}/{operand}"))
@@ -93,7 +97,29 @@ def _filter(words: Sequence[str], text: str, files: Files, home: str) -> Answer:
             why = found.why if isinstance(found, Problem) else "no such file"
             return Answer("", f"{name}: {operand}: {why}\n", FAILED)
         text = found if operand is operands[0] else text + found
-    return _FILTERS[name](text.splitlines(keepends=True), pattern, options)
+    return _FILTERS[name].run(text.splitlines(keepends=True), pattern, letters)
+
+
+def _options(name: str, words: Sequence[str]) -> tuple[dict[str, int], list[str]]:
+    """Option letters, joined or apart, with the number of -n; and the operands. Raises ValueError."""
+    known = _FILTERS[name].options if name in _FILTERS else ""
+    letters: dict[str, int] = {}
+    operands: list[str] = []
+    pending = list(words)
+    while pending:
+        word = pending.pop(0)
+        if not word.startswith("-") or word == "-":
+            operands.append(word)
+        elif "#" in known and word[1:].removeprefix("n").isdigit():
+            letters["n"] = number(word[1:].removeprefix("n"), 0, 10**9)
+        elif "#" in known and word == "-n":
+            letters["n"] = number(pending.pop(0) if pending else "", 0, 10**9)
+        else:
+            for letter in word[1:]:
+                if letter not in known:
+                    raise ValueError(f"-{letter} is not modelled" + (f"; -{', -'.join(known)} are" if known else ""))
+                letters[letter] = 1
+    return letters, operands
 
 
 def _ls(operands: list[str], files: Files, home: str) -> Answer:
@@ -108,41 +134,42 @@ def _ls(operands: list[str], files: Files, home: str) -> Answer:
     )
 
 
-def _cat(lines: list[str], pattern: str, options: list[str]) -> Answer:
+def _cat(lines: list[str], pattern: str, letters: dict[str, int]) -> Answer:
     return Answer("".join(lines))
 
 
-def _grep(lines: list[str], pattern: str, options: list[str]) -> Answer:
+def _grep(lines: list[str], pattern: str, letters: dict[str, int]) -> Answer:
     try:
-        wanted = re.compile(pattern, re.IGNORECASE if "-i" in options else 0)
-    except re.error as why:
-        return Answer("", f"grep: {pattern}: {why}\n", 2)
-    kept = [line for line in lines if bool(wanted.search(line)) != ("-v" in options)]
-    text = f"{len(kept)}\n" if "-c" in options else "".join(kept)
+        wanted = re.compile(pattern, re.IGNORECASE if "i" in letters else 0)
+    except (re.error, OverflowError, RecursionError) as why:
+        return Answer("", f"grep: {pattern[:60]}: is no pattern: {why}\n", USAGE)
+    kept = [line for line in lines if bool(wanted.search(line)) != ("v" in letters)]
+    text = f"{len(kept)}\n" if "c" in letters else "".join(kept)
     return Answer(text, code=0 if kept else FAILED)
 
 
-def _count_option(options: list[str]) -> int:
-    digits = next((option[1:].removeprefix("n") for option in options if option[1:].removeprefix("n").isdigit()), "10")
-    return int(digits)
+def _head(lines: list[str], pattern: str, letters: dict[str, int]) -> Answer:
+    return Answer("".join(lines[: letters.get("n", 10)]))
 
 
-def _head(lines: list[str], pattern: str, options: list[str]) -> Answer:
-    return Answer("".join(lines[: _count_option(options)]))
-
-
-def _tail(lines: list[str], pattern: str, options: list[str]) -> Answer:
-    count = _count_option(options)
+def _tail(lines: list[str], pattern: str, letters: dict[str, int]) -> Answer:
+    count = letters.get("n", 10)
     return Answer("".join(lines[-count:] if count else []))
 
 
-def _wc(lines: list[str], pattern: str, options: list[str]) -> Answer:
-    if "-l" in options:
+def _wc(lines: list[str], pattern: str, letters: dict[str, int]) -> Answer:
+    if "l" in letters:
         return Answer(f"{len(lines)}\n")
     words = sum(len(line.split()) for line in lines)
     return Answer(f"{len(lines)} {words} {sum(map(len, lines))}\n")
 
 
-_FILTERS: dict[str, Callable[[list[str], str, list[str]], Answer]] = {
-    "cat": _cat, "grep": _grep, "head": _head, "tail": _tail, "wc": _wc,
+class _Filter(NamedTuple):
+    run: Callable[[list[str], str, dict[str, int]], Answer]
+    options: str  # the letters it knows; # for a number
+
+
+_FILTERS = {
+    "cat": _Filter(_cat, ""), "grep": _Filter(_grep, "icv"), "head": _Filter(_head, "#"), "tail": _Filter(_tail, "#"),
+    "wc": _Filter(_wc, "l"),
 }  # fmt: skip

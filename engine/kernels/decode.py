@@ -26,6 +26,7 @@ SRC_PORT, DST_PORT, TYPE, CODE = COLUMN["src_port"], COLUMN["dst_port"], COLUMN[
 TCP_FLAGS, CONNECT, OFFSET = COLUMN["tcp_flags"], COLUMN["connect"], COLUMN["fragment_offset"]
 MORE_FRAGMENTS, IS_FRAGMENT, OPAQUE = COLUMN["more_fragments"], COLUMN["fragment"], COLUMN["opaque"]
 IP_LENGTH, UPPER = COLUMN["ip_length"], COLUMN["upper"]
+FRAGMENT_OCTETS, IDENTIFICATION = COLUMN["fragment_octets"], COLUMN["identification"]
 NO_PROTO, NO_PORT, NO_TYPE = FIELD["proto"].unknown, FIELD["src_port"].unknown, FIELD["type"].unknown
 NO_FLAGS = FIELD["tcp_flags"].unknown
 
@@ -124,7 +125,10 @@ def ipv4(data, start, captured, length, net, ether, n, upper, limit, value, stat
         value[PROTO * n + p] = data[o + 9]
         value[OFFSET * n + p] = offset
         value[MORE_FRAGMENTS * n + p] = more
-        value[IS_FRAGMENT * n + p] = 1 if offset or more else 0
+        value[IDENTIFICATION * n + p] = data[o + 4] * 256 + data[o + 5]
+        if offset or more:
+            value[IS_FRAGMENT * n + p] = 1
+            value[FRAGMENT_OCTETS * n + p] = total - header
         value[IP_LENGTH * n + p] = total
         if have < header:
             status[p] = TRUNCATED
@@ -179,9 +183,15 @@ def ipv6(data, start, captured, length, net, ether, n, upper, limit, value, stat
             extensions += 1
             if after == 44:
                 bits = data[o + 2] * 256 + data[o + 3]
-                value[OFFSET * n + p] = bits // 8
-                value[MORE_FRAGMENTS * n + p] = bits % 2
-                value[IS_FRAGMENT * n + p] = 1 if bits // 8 or bits % 2 else 0
+                if not value[IS_FRAGMENT * n + p]:  # what follows the header that made it one is data of the whole
+                    i = o + 4
+                    value[OFFSET * n + p] = bits // 8
+                    value[MORE_FRAGMENTS * n + p] = bits % 2
+                    high = data[i] * 256 + data[i + 1]
+                    value[IDENTIFICATION * n + p] = (high * 256 + data[i + 2]) * 256 + data[i + 3]
+                    if bits // 8 or bits % 2:
+                        value[IS_FRAGMENT * n + p] = 1
+                        value[FRAGMENT_OCTETS * n + p] = net[p] + total - o - 8
                 after = data[o] + 0
                 o += 8
                 if bits // 8:

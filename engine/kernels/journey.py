@@ -13,6 +13,7 @@ NONE, IN, OUT, FORWARD, LOOP = range(5)  # hooks
 PERMITTED, DENIED, BLOCKED, UNFILTERED, UNJUDGED = range(5)  # verdicts
 
 DIRECTION, ROUTED, ZONE = COLUMN["direction"], COLUMN["routed"], COLUMN["zone"]
+IS_FRAGMENT = COLUMN["fragment"]
 
 
 @kernel
@@ -64,6 +65,20 @@ def pick(hook, one, other, verdict, n, packet):
     m = 0
     for p in range(n):
         if hook[p] == one or (hook[p] == other and verdict[p] == PERMITTED):
+            packet[m] = p
+            m += 1
+    return m
+
+
+@kernel
+def list_parts(hook, value, n, packet):
+    """List the fragments that come in for this host or go out from it; returns how many.
+
+    hook  u1[n]    value  u4[columns*n]    packet  i4[n]  result
+    """
+    m = 0
+    for p in range(n):
+        if value[IS_FRAGMENT * n + p] and (hook[p] == IN or hook[p] == OUT):
             packet[m] = p
             m += 1
     return m

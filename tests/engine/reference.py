@@ -17,6 +17,8 @@ KNOWN_ZERO = [
     "fragment_offset",
     "more_fragments",
     "fragment",
+    "fragment_octets",
+    "identification",
     "opaque",
     "ip_length",
     "upper",
@@ -79,7 +81,7 @@ def decode_ipv4(packet: dict, octets: bytes, wire: int) -> None:
     if len(octets) < 20:
         packet["status"] = "truncated"
         return
-    first, _, total, _, bits, _, proto, _, src, dst = struct.unpack(">BBHHHBBHII", octets[:20])
+    first, _, total, identification, bits, _, proto, _, src, dst = struct.unpack(">BBHHHBBHII", octets[:20])
     header = (first & 15) * 4
     total = total or wire
     if first >> 4 != 4 or header < 20 or total < header:
@@ -93,6 +95,8 @@ def decode_ipv4(packet: dict, octets: bytes, wire: int) -> None:
         fragment_offset=offset,
         more_fragments=more,
         fragment=int(offset > 0 or more == 1),
+        fragment_octets=total - header if offset > 0 or more == 1 else 0,
+        identification=identification,
         ip_length=total,
     )
     if len(octets) < header:
@@ -129,9 +133,17 @@ def decode_ipv6(packet: dict, octets: bytes, wire: int) -> None:
         walked += 1
         following = octets[at]
         if after == 44:
-            bits = struct.unpack_from(">H", octets, at + 2)[0]
-            packet.update(fragment_offset=bits >> 3, more_fragments=bits & 1, fragment=int(bits & 0xFFF9 != 0))
+            bits, identification = struct.unpack_from(">HI", octets, at + 2)
             at += 8
+            if not packet["fragment"]:
+                part = bits & 0xFFF9 != 0
+                packet.update(
+                    fragment_offset=bits >> 3,
+                    more_fragments=bits & 1,
+                    fragment=int(part),
+                    fragment_octets=total - at if part else 0,
+                    identification=identification,
+                )
             if bits & 0xFFF8:
                 if following not in (0, 43, 44, 60):
                     packet["proto"] = following
@@ -252,3 +264,84 @@ def judge(packet: dict, journey: tuple, host: dict, sets: dict) -> tuple[str, li
         if verdict != "permitted":
             break
     return legs[-1][-1], legs
+
+
+class Reassembly:
+    """Datagrams out of the fragments at hooks "in" and "out", octet by octet. Packets are dicts of `decode`."""
+
+    def __init__(self, timeouts: dict[int, int], overlap_spoils: bool, most: int) -> None:
+        self.timeouts, self.overlap_spoils, self.most = timeouts, overlap_spoils, most
+        self.trains: dict[tuple, dict] = {}
+        self.given_up = self.lost = 0
+
+    def give_up(self, key: tuple) -> None:
+        self.given_up += 1
+        self.lost += self.trains.pop(key)["packets"]
+
+    def take(self, packet: dict, hook: str, time: int, wire: int) -> tuple[str, dict | None]:
+        """("pass", None), ("held", None) or ("whole", the datagram with its "packets" and "octets")."""
+        if hook not in ("in", "out") or not packet["fragment"]:
+            return "pass", None
+        old = packet["version"] == 4
+        key = (
+            packet["version"],
+            packet["src_addr"],
+            packet["dst_addr"],
+            packet["identification"],
+            packet["proto"] if old else None,
+        )
+        if key in self.trains and time - self.trains[key]["begun"] > self.timeouts[key[0]]:
+            self.give_up(key)
+        while self.trains:
+            oldest, train = next(iter(self.trains.items()))
+            if time - train["begun"] <= self.timeouts[oldest[0]]:
+                break
+            self.give_up(oldest)
+        if key not in self.trains:
+            if len(self.trains) == self.most:
+                self.give_up(next(iter(self.trains)))
+            self.trains[key] = {"begun": time, "packets": 0, "octets": 0, "came": {}, "pieces": []}
+        train = self.trains[key]
+        train["packets"] += 1
+        train["octets"] += wire
+        self.note(train, packet, overlap_spoils=self.overlap_spoils or not old)
+        end, came = train.get("end"), train["came"]
+        if train.get("spoilt") or "first" not in train or end is None or any(at not in came for at in range(end)):
+            return "held", None
+        del self.trains[key]
+        first = train["first"]
+        header = first["ip_length"] - first["fragment_octets"] - (0 if old else 8)
+        whole = {
+            **first,
+            "ip_length": header + end,
+            "upper": first["upper"] - (0 if old or not first["upper"] else 8),
+            **dict.fromkeys(("fragment", "fragment_offset", "more_fragments", "fragment_octets"), 0),
+        }
+        return "whole", {**whole, "packets": train["packets"], "octets": train["octets"]}
+
+    def note(self, train: dict, packet: dict, overlap_spoils: bool) -> None:
+        low, last = 8 * packet["fragment_offset"], not packet["more_fragments"]
+        high, known = low + packet["fragment_octets"], train.get("end")
+        unfragmentable = packet["ip_length"] - packet["fragment_octets"]
+        if packet["version"] == 6:
+            unfragmentable -= 48
+        if unfragmentable + high > 65535:
+            return
+        if not last and (high - low) % 8:
+            return
+        if known is not None and (high > known or (last and high != known)):
+            return
+        if last and known is None and any(at >= high for at in train["came"]):
+            return
+        if last:
+            train["end"] = high
+        if low == high:
+            return
+        if overlap_spoils and any(at in train["came"] for at in range(low, high)):
+            if (low, high) not in train["pieces"]:
+                train["spoilt"] = True
+            return
+        train["came"].update(dict.fromkeys(range(low, high)))
+        train["pieces"].append((low, high))
+        if low == 0:
+            train["first"] = packet

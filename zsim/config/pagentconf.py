@@ -36,15 +36,31 @@ class Image(NamedTuple):
 
 
 class MainFile(NamedTuple):
+    """Written out: LogLevel, then the images, then the common file. FLUSH and PURGE, which mean nothing for IP
+    security, and the statements of other policy types are left out."""
+
     images: tuple[Image, ...]
     common: Token | None  # CommonIpSecConfig file
     loglevel: int | None
     findings: tuple[Finding, ...]
 
+    def __str__(self) -> str:
+        lines = [f"LogLevel           {self.loglevel}"] if self.loglevel is not None else []
+        for image in self.images:
+            file = f" {image.file.text}" if image.file else ""
+            lines.append(f"TcpImage           {image.stack}{file} {image.interval}")
+        lines += [f"CommonIpSecConfig  {self.common.text}"] if self.common else []
+        return "".join(f"{line}\n" for line in lines)
+
 
 class ImageFile(NamedTuple):
+    """Written out: the IpSecConfig in effect."""
+
     ipsec: Token | None  # IpSecConfig file; a Token with text "" when coded without one
     findings: tuple[Finding, ...]
+
+    def __str__(self) -> str:
+        return f"IpSecConfig        {self.ipsec.text}".rstrip() + "\n" if self.ipsec else ""
 
 
 def environment(source: Source) -> dict[str, str]:
@@ -55,6 +71,14 @@ def environment(source: Source) -> dict[str, str]:
         if equals and not name.lstrip().startswith("#"):
             found[name.strip()] = value.strip()
     return found
+
+
+def place_of(source: Source, variable: str) -> Where | None:
+    """Where a STDENV member sets a variable: the place of its value."""
+    for at, line in enumerate(source.text.split("\n"), 1):
+        if line.strip().removeprefix("export ").startswith(f"{variable}="):
+            return Where(source.name, at, line.index("=") + 2)
+    return None
 
 
 def main_file(source: Source) -> MainFile:
@@ -71,7 +95,7 @@ def main_file(source: Source) -> MainFile:
         elif name == "COMMONIPSECCONFIG":
             common = _file(row, findings) or common
         elif name == "LOGLEVEL":
-            loglevel = _number(rest, findings, row[0].where) if rest else None
+            loglevel = _number(rest, findings, rest[0].where) if rest else None
         else:
             _other(row, ("TcpImage", "PEPInstance", "CommonIpSecConfig", "LogLevel"), "Policy Agent main", findings)
     return MainFile(tuple(images), common, loglevel, tuple(findings))

@@ -18,13 +18,14 @@ Source: halz001, general syntax rules for Policy Agent; one topic per statement;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from zsim import addresses
+from zsim import addresses, times
 from zsim.config.source import Source, Token, lines
 from zsim.facts import FACTS, Fact, fact
-from zsim.findings import Finding, Where, did_you_mean, finding, number
+from zsim.findings import WARNING, Finding, Where, did_you_mean, finding, number
 
 
 class Attribute(NamedTuple):
@@ -45,8 +46,14 @@ class Block(NamedTuple):
 
 
 class Policy(NamedTuple):
+    """One file. Written out it is the canonical form: statement and attribute names as IBM spells them, one blank line
+    between statements, no comments and no ignored text."""
+
     blocks: tuple[Block, ...]
     findings: tuple[Finding, ...]
+
+    def __str__(self) -> str:
+        return "\n".join("".join(_printed(block, 0)) for block in self.blocks)
 
 
 Form = Callable[[tuple[Token, ...]], tuple[Any, int]]  # words -> value and how many words it took
@@ -74,6 +81,7 @@ class Schema(NamedTuple):
     named: bool  # must it have a name when global?
     attributes: tuple[Attr, ...] = ()
     children: tuple[Child, ...] = ()
+    needs: str = ""  # what it must contain at least one of
 
 
 # ---- forms -----------------------------------------------------------------------------------------------------
@@ -176,11 +184,14 @@ def _protocol(words: tuple[Token, ...]) -> tuple[int | None, int]:
     raise ValueError(did_you_mean(words[0].text, (*PROTOCOLS, "All", "Opaque"), "use a protocol name or 0 to 255"))
 
 
+CONNECTS = ("InboundConnect", "OutboundConnect")
+
+
 def _direction(words: tuple[Token, ...]) -> tuple[tuple[str, str | None], int]:
     """bidirectional | inbound | outbound [InboundConnect | OutboundConnect]."""
     way, _ = _choice("Bidirectional", "Inbound", "Outbound")(words)
     if len(words) > 1:
-        for connect in ("InboundConnect", "OutboundConnect"):
+        for connect in CONNECTS:
             if words[1].upper == connect.upper():
                 return (way, connect), 2
     return (way, None), 1
@@ -195,8 +206,9 @@ def _name(words: tuple[Token, ...]) -> tuple[str, int]:
     return name, 1
 
 
-def _rest(words: tuple[Token, ...]) -> tuple[str, int]:
-    return " ".join(word.text for word in words), len(words)
+def _word(read: Callable[..., Any], *limits: int) -> Form:
+    """One word in a form of `times`."""
+    return lambda words: (read(words[0].text, *limits), 1)
 
 
 NAME_LIMIT = 32
@@ -209,13 +221,12 @@ _ADDRESSES = (Child("IpAddr"), Child("IpAddrSet"), Child("IpAddrGroup"))
 
 def _ends(side: str) -> tuple[Attr, ...]:
     """The address forms of a rule. The syntax diagram shows one; published policies repeat them."""
-    most = None if fact("policy-repeats-allowed") else 1
     return (
-        Attr(f"Ip{side}Addr", _address, most=most),
-        Attr(f"Ip{side}AddrSet", _address, most=most),
-        Attr(f"Ip{side}AddrRef", _name, most=most),
-        Attr(f"Ip{side}AddrSetRef", _name, most=most),
-        Attr(f"Ip{side}AddrGroupRef", _name, most=most),
+        Attr(f"Ip{side}Addr", _address, most=None),
+        Attr(f"Ip{side}AddrSet", _address, most=None),
+        Attr(f"Ip{side}AddrRef", _name, most=None),
+        Attr(f"Ip{side}AddrSetRef", _name, most=None),
+        Attr(f"Ip{side}AddrGroupRef", _name, most=None),
     )
 
 
@@ -229,7 +240,7 @@ SCHEMA: Mapping[str, Schema] = {
         Attr("NatKeepAliveInterval", _integer(0, 2147483647), FACTS["policy-nat-keepalive"]),
         Attr("RFC4301Compliance", _choice("no", "yes")),
     ), (Child("IpFilterRule"), Child("IpFilterGroup", inline=False))),
-    "IpFilterGroup": Schema(True, (), (Child("IpFilterRule"),)),
+    "IpFilterGroup": Schema(True, (), (Child("IpFilterRule"),), "IpFilterRuleRef"),
     "IpFilterRule": Schema(True, (
         *_ends("Source"), *_ends("Dest"),
         Attr("IpGenericFilterActionRef", _name), Attr("IpTimeConditionRef", _name),
@@ -247,20 +258,22 @@ SCHEMA: Mapping[str, Schema] = {
         Attr("SecurityClass", _integer(0, 255), FACTS["policy-security-class"]),
         Attr("FragmentsOnly", _choice("No", "Yes"), FACTS["policy-fragments-only"]),
     )),
-    "IpServiceGroup": Schema(True, (), (Child("IpService"),)),
+    "IpServiceGroup": Schema(True, (), (Child("IpService"),), "IpService"),
     "IpAddr": Schema(True, (Attr("Addr", _single, required=True),)),
     "IpAddrSet": Schema(True, (Attr("Prefix", _prefix), Attr("Range", _span))),
-    "IpAddrGroup": Schema(True, (), _ADDRESSES[:2]),
+    "IpAddrGroup": Schema(True, (), _ADDRESSES[:2], "IpAddr or IpAddrSet"),
     "IpGenericFilterAction": Schema(True, (
         Attr("IpFilterAction", _choice("Permit", "Deny", "IpSec"), required=True),
         Attr("IpFilterLogging", _choice("No", "Yes", "LogPermit", "LogDeny"), "No"),
         Attr("DiscardAction", _choice("Silent", "ICMP"), "Silent"),
     )),
-    "IpTimeCondition": Schema(True, tuple(
-        Attr(name, _rest)
-        for name in (
-            "ConditionTimeRange", "MonthOfYearMask", "DayOfMonthMask", "DayOfWeekMask", "TimeOfDayRange", "TimeZone",
-        )
+    "IpTimeCondition": Schema(True, (
+        Attr("ConditionTimeRange", _word(times.date_range)),
+        Attr("MonthOfYearMask", _word(times.mask, 12), "1" * 12),
+        Attr("DayOfMonthMask", _word(times.mask, 31, 62), "1" * 31),
+        Attr("DayOfWeekMask", _word(times.mask, 7), "1" * 7),
+        Attr("TimeOfDayRange", _word(times.day_ranges), ((0, 24 * 60),)),
+        Attr("TimeZone", _choice("Local", "Utc"), "Local"),
     )),
 }  # fmt: skip
 
@@ -278,8 +291,8 @@ _TYPES = {name.upper(): name for name in (*SCHEMA, *SKIPPED)}
 
 def parse(source: Source) -> Policy:
     """All blocks of one IP security file, in file order, and what is wrong with its form."""
-    rows = list(lines(source, "#"))
     findings: list[Finding] = []
+    rows = list(_rows(source, findings))
     blocks: list[Block] = []
     at = 0
     while at < len(rows):
@@ -302,6 +315,18 @@ def parse(source: Source) -> Policy:
     return Policy(tuple(blocks), tuple(findings))
 
 
+def _rows(source: Source, findings: list[Finding]) -> Iterator[tuple[Token, ...]]:
+    """The lines of the file. A brace behind a statement's name is an error, and read as if on a line of its own."""
+    for row in lines(source, "#"):
+        if len(row) > 1 and row[-1].text == "{" and row[0].upper in _TYPES:
+            hint = "put { on a line of its own"
+            findings.append(finding("syntax", row[-1].where, found="{", expected="the end of the line", hint=hint))
+            yield row[:-1]
+            yield row[-1:]
+        else:
+            yield row
+
+
 DEEPEST = 16  # nesting beyond this is no policy
 
 
@@ -313,8 +338,7 @@ def _block(rows: list[tuple[Token, ...]], at: int, findings: list[Finding], dept
     if not _opens(rows, at + 1):
         hint = "put { on a line of its own under it"
         found = rows[at + 1][0].text if at + 1 < len(rows) else "the end of the file"
-        place = head[1].where if len(head) > 1 and head[-1].text == "{" else head[0].where
-        findings.append(finding("syntax", place, found=found, expected=f"{{ after {head[0].text}", hint=hint))
+        findings.append(finding("syntax", head[0].where, found=found, expected=f"{{ after {head[0].text}", hint=hint))
         return None, at + 1
     _trailing(rows[at + 1], 1, findings)
     entries: list[Attribute | Block] = []
@@ -344,7 +368,7 @@ def _opens(rows: list[tuple[Token, ...]], at: int) -> bool:
 
 
 def _block_name(head: tuple[Token, ...], findings: list[Finding]) -> str:
-    if len(head) < 2 or head[1].text == "{":
+    if len(head) < 2:
         return ""
     try:
         name, taken = _name(head[1:])
@@ -355,11 +379,57 @@ def _block_name(head: tuple[Token, ...], findings: list[Finding]) -> str:
     return str(name)
 
 
-def _trailing(words: tuple[Token, ...], taken: int, findings: list[Finding]) -> None:
-    """Text after the last value: z/OS ignores it, and so does zsim, in a note."""
+def _trailing(words: tuple[Token, ...], taken: int, findings: list[Finding], attribute: str = "") -> None:
+    """Text after the last value: z/OS ignores it, and so does zsim, in a note; in a warning where it was meant."""
     if len(words) > taken:
         text = " ".join(word.text for word in words[taken:])
-        findings.append(finding("ignored-text", words[taken].where, text=text))
+        found = finding("ignored-text", words[taken].where, text=text)
+        meant = _meant(attribute, words[taken].text)
+        findings.append(found._replace(severity=WARNING, remedy=meant) if meant else found)
+
+
+def _meant(attribute: str, word: str) -> str:
+    """What to do about ignored text that looks like a value gone astray; "" for a comment."""
+    if word[0] in "-:":
+        return "write a range without blanks, or put # in front of a comment"
+    if attribute.upper() == "DIRECTION":
+        return did_you_mean(word, CONNECTS)
+    return ""
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------
+
+_VALUE_COLUMN = 28  # where values stand, as in the samples
+
+
+def _printed(block: Block, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    yield _line(indent, block.type, block.name)
+    yield f"{indent}{{\n"
+    for entry in block.entries:
+        if isinstance(entry, Block):
+            yield from _printed(entry, depth + 1)
+        else:
+            name, value = _canonical(block.type, entry)
+            yield _line(indent + "  ", name, value)
+    yield f"{indent}}}\n"
+
+
+def _line(indent: str, name: str, value: str) -> str:
+    return f"{f'{indent}{name} ':<{_VALUE_COLUMN}}{value}".rstrip() + "\n"
+
+
+def _canonical(type: str, entry: Attribute) -> tuple[str, str]:
+    """An attribute's name as IBM spells it and the words its form takes; one zsim does not know stays as it is."""
+    words = entry.words
+    schema = SCHEMA.get(type, Schema(False))
+    references = [(f"{child.type}Ref", _name) for child in schema.children if child.ref]
+    for name, form in (*((attr.name, attr.form) for attr in schema.attributes), *references):
+        if name.upper() == entry.name.upper():
+            with suppress(ValueError):  # reported by check; printed as it stands
+                words = words[: form(words)[1]] if words else words
+            return name, " ".join(word.text for word in words)
+    return entry.name, " ".join(word.text for word in words)
 
 
 # ---- one block against the schema ------------------------------------------------------------------------------
@@ -371,7 +441,8 @@ class Checked(NamedTuple):
 
     values: dict[str, list[Any]]
     parts: tuple[tuple[str, str | Block, Where], ...]
-    places: dict[str, list[Where]]  # of the values that were coded, in step with them
+    places: dict[str, list[Where]]  # of the attributes that were coded, in step with their values
+    value_places: dict[str, Where]  # of the last value of each
 
     def value(self, name: str) -> Any:
         """The last value coded, or the default."""
@@ -391,6 +462,7 @@ def check(block: Block, findings: list[Finding]) -> Checked:
     inline = {child.type for child in schema.children if child.inline}
     values: dict[str, list[Any]] = {}
     places: dict[str, list[Where]] = {}
+    value_places: dict[str, Where] = {}
     parts: list[tuple[str, str | Block, Where]] = []
     for entry in block.entries:
         if isinstance(entry, Block):
@@ -404,6 +476,7 @@ def check(block: Block, findings: list[Finding]) -> Checked:
             parts += [(refs[entry.name.upper()], name, entry.where)] if name is not None else []
         elif (attr := attributes.get(entry.name.upper())) is not None:
             places.setdefault(attr.name, []).append(entry.where)
+            value_places[attr.name] = entry.words[0].where if entry.words else entry.where
             value = _read(entry, attr.form, title, findings)
             values.setdefault(attr.name, []).append(value)
         else:
@@ -414,6 +487,8 @@ def check(block: Block, findings: list[Finding]) -> Checked:
             )
             hint = did_you_mean(entry.name, known, "remove the line, or check the spelling")
             findings.append(finding("ignored-attribute", entry.where, name=entry.name, statement=title, hint=hint))
+    if schema.needs and not parts:
+        findings.append(finding("missing-attribute", block.where, statement=title, name=schema.needs))
     for attr in schema.attributes:
         coded = values.setdefault(attr.name, [])
         if attr.required and not coded:
@@ -424,7 +499,7 @@ def check(block: Block, findings: list[Finding]) -> Checked:
             )
         if not coded and attr.default is not None:
             coded.append(_default(attr))
-    return Checked(values, tuple(parts), places)
+    return Checked(values, tuple(parts), places, value_places)
 
 
 def _default(attr: Attr) -> Any:
@@ -449,7 +524,7 @@ def _read(entry: Attribute, form: Form, title: str, findings: list[Finding]) -> 
         expected = f"a value for {entry.name}"
         findings.append(finding("syntax", word.where, found=word.text, expected=expected, hint=str(why)))
         return None
-    _trailing(entry.words, taken, findings)
+    _trailing(entry.words, taken, findings, entry.name)
     return value
 
 

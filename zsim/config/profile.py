@@ -1,775 +1,690 @@
 """The TCPIP profile and OBEYFILE language: free-format words, `;` comments.
 
-    IPCONFIG | IPCONFIG6   parameter ...
-    IPSEC                  switches, { IPSECRule | IPSEC6Rule src dest options } ... ENDIPSEC
-    INTERFace name         DEFINE type parameter ... | DELEte
-    DEVice name type ...   LINK name type device ...   HOME { address link } ...
-    BEGINRoutes            { ROUTE destination nexthop link MTU n } ...  ENDRoutes
-    START name             STOP name                   INCLUDE data-set
-    DELEte                 DEVice | LINK name
+    IPCONFIG | IPCONFIG6        parameter ...
+    GLOBALCONFIG | NETMONITOR   parameter ...
+    IPSEC                       switches, { IPSECRule | IPSEC6Rule src dest options } ... ENDIPSEC
+    INTERFace name              DEFINE type parameter ... | DELEte | ADDADDR address | DELADDR address
+    DEVice name type ...        LINK name type device ...        HOME { address link } ...
+    BEGINRoutes                 { ROUTE destination nexthop link MTU n options } ...  ENDRoutes
+    PORT                        { number | UNRSV  TCP | UDP  job options } ...
+    PORTRange                   { first count  TCP | UDP  job options } ...
+    START name                  STOP name                        INCLUDE data-set
+    DELEte                      DEVice | LINK name | PORT ... | PORTRange ...
 
-`parse` returns statements in file order and findings; it goes on after a mistake. Reading is all it does: the
-effect of a statement is in `tcpip.stack` and `tcpip.interfaces`. A statement zsim does not model is kept as
-`NotModelled`. In every keyword here the capitals are the shortest accepted abbreviation.
+`parse` returns statements in file order and findings; it goes on after a mistake: in a block at the next word that
+starts an entry of it, else at the next word that starts a statement. Reading is all it does: the effect of a
+statement is in `tcpip.stack`, `tcpip.interfaces` and `tcpip.ports`. A statement zsim does not model is kept as
+`NotModelled`. INCLUDE is replaced by what it names; each file is read by itself, because a statement must lie wholly
+in one. `print(parse(source))` is the canonical form, see `profile_statements`.
 
 Source: z/OS Communications Server IP Configuration Reference (halz001), one topic per statement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
-from zsim import addresses
+from zsim import addresses, messages
 from zsim.addresses import AddressRange
-from zsim.config.source import Source, Token, abbreviates, substitute, tokens
-from zsim.findings import Finding, Where, did_you_mean, finding, number
-
-
-class IpConfig(NamedTuple):
-    """IPCONFIG (version 4) or IPCONFIG6 (version 6). A parameter that was not coded is absent."""
-
-    version: int
-    parameters: dict[str, tuple[str, ...]]
-    where: Where
-
-
-class Ports(NamedTuple):
-    low: int
-    high: int
-
-
-class IpsecRule(NamedTuple):
-    """One IPSECRULE or IPSEC6RULE. None stands for `*`; `ordinal` counts the rules of the block from 1."""
-
-    ordinal: int
-    version: int
-    source: AddressRange
-    dest: AddressRange
-    log: bool
-    protocol: int | None
-    source_port: Ports | None
-    dest_port: Ports | None
-    type: Ports | None
-    code: Ports | None
-    routing: str  # LOCAL, ROUTED, EITHER
-    fragments_only: bool
-    secclass: int
-    direction: str  # BIDIRECTIONAL, INBOUND, OUTBOUND
-    connect: str | None  # INBCONNECT, OUTBCONNECT
-    where: Where
-
-
-class Ipsec(NamedTuple):
-    """One IPSEC ... ENDIPSEC block: the default filter policy."""
-
-    dvipsec: bool
-    logenable: bool
-    logimplicit: bool
-    rules: tuple[IpsecRule, ...]
-    where: Where
-
-
-class Interface(NamedTuple):
-    """INTERFACE name DEFINE type."""
-
-    name: str
-    type: str
-    parameters: dict[str, tuple[str, ...]]
-    where: Where
-
-
-class InterfaceDelete(NamedTuple):
-    name: str
-    where: Where
-
-
-class Device(NamedTuple):
-    name: str
-    type: str
-    parameters: tuple[str, ...]
-    where: Where
-
-
-class Link(NamedTuple):
-    name: str
-    type: str
-    device: str
-    secclass: int
-    where: Where
-
-
-class HomeEntry(NamedTuple):
-    version: int
-    address: int
-    link: str
-    where: Where
-
-
-class Home(NamedTuple):
-    entries: tuple[HomeEntry, ...]
-    where: Where
-
-
-class Route(NamedTuple):
-    """dest is every address of the version for DEFAULT and DEFAULT6; next_hop None for a directly attached one (=)."""
-
-    dest: AddressRange
-    next_hop: int | None
-    link: str
-    mtu: str
-    options: tuple[str, ...]
-    where: Where
-
-
-class Routes(NamedTuple):
-    routes: tuple[Route, ...]
-    where: Where
-
-
-class Activation(NamedTuple):
-    """START or STOP of a device or interface; done after all other statements of the file."""
-
-    action: str
-    name: str
-    where: Where
-
-
-class Delete(NamedTuple):
-    """DELETE DEVICE or DELETE LINK."""
-
-    kind: str
-    name: str
-    where: Where
-
-
-class NotModelled(NamedTuple):
-    name: str
-    words: tuple[str, ...]
-    where: Where
-
-
-Statement = (
-    IpConfig | Ipsec | Interface | InterfaceDelete | Device | Link | Home | Routes | Activation | Delete | NotModelled
+from zsim.config.profile_ipsec import read_ipsec
+from zsim.config.profile_reader import (
+    COMMENT,
+    Bad,
+    Coded,
+    Elsewhere,
+    Reader,
+    Table,
+    excluded,
+    matching,
+    named,
+    parameters,
+    spellings,
+    words,
 )
+from zsim.config.profile_statements import (
+    DEFAULT_SECCLASS,
+    UNRESERVED,
+    Activation,
+    Delete,
+    Device,
+    Home,
+    HomeEntry,
+    Interface,
+    InterfaceAddress,
+    InterfaceDelete,
+    IpConfig,
+    Ipsec,
+    IpsecRule,
+    Link,
+    NotModelled,
+    PortEntry,
+    PortList,
+    Ports,
+    Route,
+    Routes,
+    Settings,
+    Statement,
+)
+from zsim.config.profile_tables import (
+    ANY_JOB,
+    AUTHPORT,
+    DEVICES,
+    INTERFACE,
+    INTERFACE_TYPES,
+    IPCONFIG,
+    IPCONFIG6,
+    JOBNAME,
+    MTU_WORDS,
+    NOT_MODELLED,
+    PORT_OF,
+    PORT_OPTIONS,
+    PORTRANGE_OPTIONS,
+    RESERVED,
+    ROUTE_OPTIONS,
+    SETTINGS,
+    TRANSPORTS,
+    UNRSV_OPTIONS,
+    PortOption,
+)
+from zsim.config.source import Source, Token
+from zsim.facts import fact
+from zsim.findings import Finding, Where, did_you_mean, finding
+
+__all__ = [
+    "DEFAULT_SECCLASS", "INTERFACE_TYPES", "Activation", "Delete", "Device", "Home", "HomeEntry", "Interface",
+    "InterfaceAddress", "InterfaceDelete", "IpConfig", "Ipsec", "IpsecRule", "Link", "NotModelled", "PortEntry",
+    "PortList", "Ports", "Profile", "Route", "Routes", "Settings", "Statement", "parse",
+]  # fmt: skip
+
+Include = Callable[[str, Where], "Source | Finding"]
+LAST_PORT = 65535
+ALIKE = 0.8  # how like the name of a statement a word must be to be taken for it
+MOST_INCLUDES = 1000  # files that may include each other twice and twice again
 
 
 class Profile(NamedTuple):
+    """What was read. As text it is the canonical form."""
+
     statements: tuple[Statement, ...]
     findings: tuple[Finding, ...]
     sources: tuple[str, ...]  # every file read, in order
 
-
-# ---- tables ----------------------------------------------------------------------------------------------------
-
-ANY_WORDS = -1  # a parameter that takes words up to the next keyword
-
-# Parameter and how many words follow it. (halz001 ipconfigstatement 2.4, ipconfig6statement 3.2)
-IPCONFIG = {
-    "ARPTO": 1, "CHECKSUMOFFLoad": 0, "NOCHECKSUMOFFLoad": 0, "CLAWUSEDoublenop": 0,
-    "DATAGRamfwd": 0, "NODATAGRamfwd": 0, "FWDMULTipath": 1, "NOFWDMULTipath": 0,
-    "DEVRETRYDURation": 1, "DYNAMICXCF": ANY_WORDS, "NODYNAMICXCF": 0, "FORMat": 1, "IGNORERedirect": 0,
-    "IPSECURITY": 0, "IQDIORouting": 0, "NOIQDIORouting": 0, "MULTIPATH": ANY_WORDS, "NOMULTIPATH": 0,
-    "PATHMTUDISCovery": 0, "NOPATHMTUDISCovery": 0, "QDIOACCELerator": 0, "NOQDIOACCELerator": 0, "QDIOPriority": 1,
-    "REASSEMBLytimeout": 1, "SEGMENTATIONOFFLoad": 0, "NOSEGMENTATIONOFFLoad": 0, "SOURCEVIPA": 0, "NOSOURCEVIPA": 0,
-    "STOPONclawerror": 0, "SYSPLEXRouting": 0, "NOSYSPLEXRouting": 0, "TCPSTACKSOURCEVipa": 1,
-    "NOTCPSTACKSOURCEVipa": 0, "TTL": 1,
-}  # fmt: skip
-IPCONFIG6 = {
-    "DATAGRamfwd": 0, "NODATAGRamfwd": 0, "FWDMULTipath": 1, "NOFWDMULTipath": 0, "DYNAMICXCF": ANY_WORDS,
-    "NODYNAMICXCF": 0, "HOPLimit": 1, "ICMPErrorlimit": 1, "IGNORERedirect": 0, "NOIGNORERedirect": 0,
-    "IGNOREROUTERHoplimit": 0, "NOIGNOREROUTERHoplimit": 0, "IPSECURITY": 0, "OSMSECCLASS": 1, "MULTIPATH": ANY_WORDS,
-    "NOMULTIPATH": 0, "SOURCEVIPA": 0, "NOSOURCEVIPA": 0, "TCPSTACKSOURCEVipa": 1, "NOTCPSTACKSOURCEVipa": 0,
-    "TEMPADDRS": ANY_WORDS, "NOTEMPADDRS": 0, "CHECKSUMOFFLoad": 0, "NOCHECKSUMOFFLoad": 0,
-    "SEGMENTATIONOFFLoad": 0, "NOSEGMENTATIONOFFLoad": 0,
-}  # fmt: skip
-
-# INTERFACE types by IP version; parameters and the number of words after each. CHPIDTYPE, PORTNAME, IPADDR are
-# confirmed for IPAQENET and the whole list for IPAQIDIO; the rest is unconfirmed.
-INTERFACE_TYPES = {
-    "IPAQENET": 4, "IPAQIDIO": 4, "VIRTUAL": 4, "LOOPBACK": 4, "MPCPTP": 4, "EZAZCX": 4,
-    "IPAQENET6": 6, "IPAQIDIO6": 6, "VIRTUAL6": 6, "LOOPBACK6": 6, "MPCPTP6": 6, "EZAZCX6": 6,
-}  # fmt: skip
-INTERFACE = {
-    "CHPIDTYPE": 1, "CHPID": 1, "PORTNAME": 1, "TRLENAME": 1, "IPADDR": ANY_WORDS, "TEMPIP": 0, "INTFID": 1,
-    "SOURCEVIPAINTerface": 1, "MTU": 1, "VLANID": 1, "INBPERF": ANY_WORDS, "NONRouter": 0, "PRIRouter": 0,
-    "SECRouter": 0, "VMAC": ANY_WORDS, "ROUTEALL": 0, "ROUTELCL": 0, "READSTORAGE": 1, "IPBCAST": 0, "SECCLASS": 1,
-    "MONSYSPLEX": 0, "NOMONSYSPLEX": 0, "DYNVLANREG": 0, "NODYNVLANREG": 0, "OLM": 0, "NOOLM": 0, "ISOLATE": 0,
-    "NOISOLATE": 0, "SMCR": ANY_WORDS, "NOSMCR": 0, "SMCD": 0, "NOSMCD": 0, "DUPADDRDET": 1, "AUTORestart": 0,
-    "NOAUTORestart": 0, "TEMPPREFIX": ANY_WORDS, "ADDADDR": 1, "DELADDR": 1,
-}  # fmt: skip
-
-# Statements kept but not modelled: END word if a block, and what answers they would change ("" = none).
-NOT_MODELLED = {
-    "ARPAGE": ("", ""), "ASSORTEDPARMS": ("ENDASSORTEDPARMS", ""), "AUTOLOG": ("ENDAUTOLOG", ""),
-    "BSDROUTINGPARMS": ("ENDBSDROUTINGPARMS", "it defines interface subnets"), "BEGINVTAM": ("ENDVTAM", ""),
-    "DATASETPREFIX": ("", ""), "DEFADDRTABLE": ("ENDDEFADDRTABLE", ""), "GLOBALCONFIG": ("", ""),
-    "GATEWAY": ("", "it defines routes"), "HOSTNAME": ("", ""), "IDYNAMIC": ("", ""), "IPCFGDYN": ("", ""),
-    "ITRACE": ("", ""), "KEEPALIVEOPTIONS": ("ENDKEEPALIVEOPTIONS", ""), "NETACCESS": ("ENDNETACCESS", ""),
-    "NETMONitor": ("", ""), "OSACFG": ("", ""), "PKTTRACE": ("", ""), "POLICYINFO": ("", ""),
-    "PORT": ("", ""), "PORTRange": ("", ""), "PRIMARYINTERFACE": ("", ""), "SACONFIG": ("", ""),
-    "SMFCONFIG": ("", ""), "SMFPARMS": ("", ""), "SOMAXCONN": ("", ""),
-    "SRCIP": ("ENDSRCIP", "it chooses source addresses"), "TCPCONFIG": ("", ""),
-    "TELNETGLOBALS": ("ENDTELNETGLOBALS", ""),
-    "TELNETPARMS": ("ENDTELNETPARMS", ""), "TNSACONFIG": ("", ""), "TRANSLATE": ("", ""), "UDPCONFIG": ("", ""),
-    "VIPADYNAMIC": ("ENDVIPADYNAMIC", "it adds addresses to the home list"), "VIPASMPARMS": ("", ""),
-}  # fmt: skip
-
-# PROTOCOL names of IPSECRULE: number, version it is limited to, sub-parameters. (ipsecstatement 2.4)
-PROTOCOLS = {
-    "TCP": (6, None, ("SRCPort", "DESTport")),
-    "UDP": (17, None, ("SRCPort", "DESTport")),
-    "ICMP": (1, 4, ("TYPE", "CODE")),
-    "ICMPV6": (58, 6, ("TYPE", "CODE")),
-    "OSPF": (89, None, ("TYPE",)),
-}
-RULE_OPTIONS = ("NOLOG", "LOG", "PROTOcol", "SRCPort", "DESTport", "TYPE", "CODE", "ROUTING", "SECCLASS", "DIRECtion")
-ROUTING = ("LOCAL", "ROUTED", "EITHER")
-DIRECTIONS = ("BIDIrectional", "INBound", "OUTBound")
-CONNECTS = ("INBConnect", "OUTBConnect")
-NO_PORTS_LIMIT, TYPE_LIMIT = 65535, 255
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.statements))
 
 
-# ---- reading ---------------------------------------------------------------------------------------------------
-
-Include = Callable[[str, Where], "Source | Finding"]
-
-
-class _Bad(Exception):
-    """A statement that cannot be read further: what was found, what was expected, where, what to do."""
-
-    def __init__(self, token: Token | None, expected: str, where: Where, hint: str = "") -> None:
-        self.found = token.text if token else "the end of the file"
-        self.expected, self.where, self.hint = expected, token.where if token else where, hint
-
-
-class _Reader:
-    """A cursor over the words of one file, and what has been read so far."""
-
-    def __init__(self, words: list[Token], end: Where) -> None:
-        self.words, self.at, self.end = words, 0, end
-        self.findings: list[Finding] = []
-
-    def peek(self) -> Token | None:
-        return self.words[self.at] if self.at < len(self.words) else None
-
-    def take(self, expected: str) -> Token:
-        token = self.peek()
-        if token is None:
-            raise _Bad(None, expected, self.end)
-        self.at += 1
-        return token
-
-    def keyword(self, names: tuple[str, ...] | Mapping[str, object]) -> str | None:
-        """Take the next word if it is one of `names`; its full spelling in upper case."""
-        token = self.peek()
-        name = _named(token.text, names) if token else None
-        if name is None:
-            return None
-        self.at += 1
-        return name.upper()
-
-    def read(self, what: str, form: Callable[..., object], *limits: int) -> object:
-        """Take one word and read it by `form`, whose ValueError becomes a syntax finding."""
-        token = self.take(what)
-        try:
-            return form(token.text, *limits)
-        except ValueError as why:
-            raise _Bad(token, what, token.where, f"{why}") from None
-
-    def number(self, what: str, low: int, high: int) -> int:
-        value = self.read(f"{what} from {low} to {high}", number, low, high)
-        assert isinstance(value, int)
-        return value
-
-    def until(self, stop: Callable[[Token], bool]) -> tuple[Token, ...]:
-        """The words up to one that `stop` recognises."""
-        first = self.at
-        while self.at < len(self.words) and not stop(self.words[self.at]):
-            self.at += 1
-        return tuple(self.words[first : self.at])
-
-    def bad(self, bad: _Bad) -> None:
-        line = bad.where.line
-        issued = f"EZZ0318I {bad.found} WAS FOUND ON LINE {line} AND {bad.expected.upper()} WAS EXPECTED"
-        hint = bad.hint or "correct the statement; the rest of the file was read"
-        self.findings.append(finding("syntax", bad.where, issued, found=bad.found, expected=bad.expected, hint=hint))
+# ---- files -----------------------------------------------------------------------------------------------------
 
 
 def parse(source: Source, symbols: Mapping[str, str] | None = None, include: Include | None = None) -> Profile:
     """Read a profile or OBEYFILE. `include` gives the text an INCLUDE names, or the finding why it cannot."""
-    statements: list[Statement] = []
-    findings: list[Finding] = []
-    sources: list[str] = []
-    _read_file(source, symbols or {}, include, statements, findings, sources, ())
-    findings += _once(statements)
-    return Profile(tuple(_first_ipsec(statements)), tuple(findings), tuple(sources))
-
-
-def _read_file(
-    source: Source,
-    symbols: Mapping[str, str],
-    include: Include | None,
-    statements: list[Statement],
-    findings: list[Finding],
-    sources: list[str],
-    within: tuple[str, ...],
-) -> None:
-    sources.append(source.name)
-    text = substitute(source.text, symbols)
-    words = list(tokens(Source(source.name, text), ";"))
-    reader = _Reader(words, Where(source.name, text.count("\n") + 1, 1))
-    while (token := reader.peek()) is not None:
-        name = _named(token.text, _STATEMENTS)
-        if name == "INCLUDE":
-            reader.at += 1
-            _include(reader, token.where, symbols, include, statements, sources, (*within, source.name))
+    reading = _Reading(symbols or {}, include)
+    reading.open(source)
+    while reading.files:
+        reader = reading.files[-1]
+        token = reader.peek()
+        if token is None:
+            _glued(reading.files.pop())
+        elif (name := STATEMENTS.get(token.upper)) == "INCLUDE":
+            _include(reading, reader)
         elif name is not None:
-            reader.at += 1
-            _statement(reader, name, token, statements)
+            _statement(reader, name, reading.statements)
         else:
             _unknown(reader, token)
-    findings += reader.findings
+    statements = _first_ipsec(reading.statements, reading.findings)
+    return Profile(tuple(statements), tuple(_once(reading.findings)), tuple(reading.sources))
 
 
-def _include(
-    reader: _Reader,
-    where: Where,
-    symbols: Mapping[str, str],
-    include: Include | None,
-    statements: list[Statement],
-    sources: list[str],
-    within: tuple[str, ...],
-) -> None:
-    """INCLUDE data-set: its text stands in place of the statement."""
+class _Reading:
+    """The files that are open, an INCLUDE above the one it stands in, and what they gave so far."""
+
+    def __init__(self, symbols: Mapping[str, str], include: Include | None) -> None:
+        self.symbols, self.include = symbols, include
+        self.files: list[Reader] = []
+        self.statements: list[Statement] = []
+        self.findings: list[Finding] = []
+        self.sources: list[str] = []
+
+    def open(self, source: Source) -> None:
+        end = Where(source.name, source.text.count("\n") + 1, 1)
+        self.files.append(Reader(source.name, words(source, self.symbols), end, self.findings))
+        self.sources.append(source.name)
+
+
+def _include(reading: _Reading, reader: Reader) -> None:
+    """INCLUDE data-set: its text stands in place of the statement. A file may not include itself, at any depth."""
+    where = reader.take("INCLUDE").where
     try:
         name = reader.take("a data set name")
-    except _Bad as bad:
-        reader.bad(bad)
+    except Bad as bad:
+        reader.report(bad)
         return
-    found = include(name.text, name.where) if include else None
-    if isinstance(found, Source) and found.name in within:
-        reader.findings.append(finding("include-loop", name.where, name=found.name))
-    elif isinstance(found, Source):
-        _read_file(found, symbols, include, statements, reader.findings, sources, within)
-    elif found is not None:
-        reader.findings.append(found)
+    found = reading.include(name.text, name.where) if reading.include else None
+    if isinstance(found, Finding):
+        reading.findings.append(found)
+    elif found is None:
+        reading.statements.append(NotModelled("INCLUDE", (name.text,), where))
+        reader.note("not-modelled", where, what="INCLUDE", why="no files are at hand")
+    elif any(found.name == open.name for open in reading.files):
+        reader.note("include-loop", name.where, name=found.name)
+    elif len(reading.sources) >= MOST_INCLUDES:
+        reader.note("too-many", where, name="INCLUDE", count=len(reading.sources), most=MOST_INCLUDES - 1)
     else:
-        reader.findings.append(finding("not-modelled", where, what="INCLUDE", why="no files are at hand"))
+        reading.open(found)
 
 
-def _statement(reader: _Reader, name: str, token: Token, statements: list[Statement]) -> None:
+def _statement(reader: Reader, name: str, statements: list[Statement]) -> None:
     """One statement; after a mistake the reader goes to the next word that starts one."""
+    where = reader.take(name).where
     try:
-        if name in NOT_MODELLED:
-            statements.append(_not_modelled(reader, name, token.where))
-        else:
-            _READERS[name](reader, token.where, statements)
-    except _Bad as bad:
-        reader.bad(bad)
+        if name in KEPT:
+            statements.append(_not_modelled(reader, name, where))
+        elif (read := READERS[name](reader, where)) is not None:
+            statements.append(read)
+    except _Partly as partly:
+        statements.append(partly.statement)
+        reader.report(partly.bad)
+        reader.until(_starts_statement)
+    except Bad as bad:
+        reader.report(bad)
         reader.until(_starts_statement)
 
 
-def _unknown(reader: _Reader, token: Token) -> None:
+class _Partly(Exception):
+    """A list that is good up to a bad entry: z/OS drops the rest. (profsyn, with HOME as the example)"""
+
+    def __init__(self, statement: Statement, bad: Bad) -> None:
+        self.statement, self.bad = statement, bad
+        bad.hint = f"{bad.hint or 'correct the entry'}; the rest of the list is dropped"
+
+
+def _unknown(reader: Reader, token: Token) -> None:
     """A word that starts no statement: reported once, skipped with all that follows up to one that does."""
     hint = did_you_mean(
-        token.text, _STATEMENTS, "correct it or put ; in front; everything up to the next statement is skipped"
+        token.text, STATEMENTS.values(), "correct it or put ; in front; everything up to the next statement is skipped"
     )
-    issued = f"EZZ0318I {token.upper} WAS FOUND ON LINE {token.where.line} AND A STATEMENT WAS EXPECTED"
-    reader.findings.append(
-        finding("unknown-statement", token.where, issued, word=token.text, language="TCPIP profile", hint=hint)
-    )
+    bad = reader.bad(token, "a statement", hint)
+    reader.report(bad, "unknown-statement", word=bad.found, language="TCPIP profile")
     reader.at += 1
     reader.until(_starts_statement)
 
 
-def _not_modelled(reader: _Reader, name: str, where: Where) -> NotModelled:
-    end, matters = NOT_MODELLED[name]
-    if end:
-        words = reader.until(lambda token: token.upper == end)
-        if reader.peek() is None:
-            reader.findings.append(finding("missing-end", where, statement=name.upper(), end=end))
-        else:
-            reader.at += 1
-    else:
-        words = reader.until(_starts_statement)
-    if matters:
-        reader.findings.append(finding("not-modelled", where, what=name.upper(), why=matters))
-    else:
-        reader.findings.append(finding("kept", where, what=name.upper()))
-    return NotModelled(name.upper(), _texts(words), where)
+def _starts_statement(token: Token) -> bool:
+    return token.upper in STATEMENTS
 
 
-def _parameters(reader: _Reader, table: Mapping[str, int], statement: str) -> dict[str, tuple[Token, ...]]:
-    """Keyword parameters in any order, up to the next statement. A word in no table is reported and skipped."""
-    found: dict[str, tuple[Token, ...]] = {}
-    while (token := reader.peek()) is not None:
-        name = reader.keyword(table)
-        if name is None:
-            if _starts_statement(token):
-                break
-            reader.at += 1
-            reader.findings.append(
-                finding(
-                    "not-modelled", token.where, what=f"{token.upper} of {statement}", why="it is not in zsim's table"
-                )
-            )
-            continue
-        words = next(count for key, count in table.items() if key.upper() == name)
-        if words == ANY_WORDS:
-            found[name] = reader.until(lambda next: _named(next.text, table) is not None or _starts_statement(next))
-        else:
-            found[name] = tuple(reader.take(f"a value for {name}") for _ in range(words))
-    return found
+def _misspelt(token: Token, names: Iterable[str] = ()) -> bool:
+    """Does an unknown word look like the name of a statement, and less like one of `names`?"""
+    full = set(STATEMENTS.values())
+    near = difflib.get_close_matches(token.upper, {*full, *names}, n=1, cutoff=ALIKE)
+    return bool(near) and near[0] in full
 
 
-def _texts(words: tuple[Token, ...]) -> tuple[str, ...]:
-    return tuple(word.upper for word in words)
+def _glued(reader: Reader) -> None:
+    """A word with a ; in it was meant to be two; where it did no harm it is said here."""
+    told = {each.where for each in reader.findings}
+    for token in reader.words:
+        if COMMENT in token.text and token.where not in told:
+            reader.note("glued-comment", token.where, word=token.text)
 
 
-def _plain(parameters: Mapping[str, tuple[Token, ...]]) -> dict[str, tuple[str, ...]]:
-    return {name: _texts(words) for name, words in parameters.items()}
+def _is_statement(reader: Reader, bad: Bad, entry: Where, names: Iterable[str] = ()) -> bool:
+    """Is the bad beginning of a list entry a misspelt statement? The reader is then back in front of it."""
+    token = reader.words[reader.at - 1]
+    if bad.where != entry or token.where != entry or not _misspelt(token, names):
+        return False
+    reader.at -= 1
+    return True
 
 
-# ---- statements ------------------------------------------------------------------------------------------------
+def _ends_unread(reader: Reader) -> Callable[[Token], bool]:
+    """Where a statement that is kept unread ends: at the next one, though it be misspelt at the start of a line."""
+    line = reader.here.line
+
+    def ends(token: Token) -> bool:
+        nonlocal line
+        first, line = token.where.line != line, token.where.line
+        return _starts_statement(token) or (first and _misspelt(token))
+
+    return ends
 
 
-def _ipconfig(reader: _Reader, where: Where, statements: list[Statement]) -> None:
-    statements.append(IpConfig(4, _plain(_parameters(reader, IPCONFIG, "IPCONFIG")), where))
+# ---- checks over the whole profile -----------------------------------------------------------------------------
 
 
-def _ipconfig6(reader: _Reader, where: Where, statements: list[Statement]) -> None:
-    statements.append(IpConfig(6, _plain(_parameters(reader, IPCONFIG6, "IPCONFIG6")), where))
+def _first_ipsec(statements: list[Statement], findings: list[Finding]) -> list[Statement]:
+    """Without the second and later IPSEC blocks, which z/OS ignores. (ezz0757i)"""
+    blocks = [statement for statement in statements if isinstance(statement, Ipsec)]
+    for block in blocks[1:]:
+        issued = str(messages.EZZ0757I(line=block.where.line))
+        findings.append(finding("second-ipsec", block.where, issued, line=blocks[0].where.line))
+    return [statement for statement in statements if not isinstance(statement, Ipsec) or statement is blocks[0]]
 
 
-def _ipsec(reader: _Reader, where: Where, statements: list[Statement]) -> None:
-    """IPSEC ... ENDIPSEC. (halz001 ipsecstatement)"""
-    switches = {"DVIPSEC": False, "LOGENABLE": False, "LOGIMPLICIT": False}
-    off = {"LOGDISABLE": "LOGENABLE", "NOLOGIMPLICIT": "LOGIMPLICIT"}
-    names = ("DVIPsec", "DVLOCALFLTR", "LOGENable", "LOGDISable", "LOGImplicit", "NOLOGImplicit")
-    rules: list[IpsecRule] = []
-    ordinal = 0
-    while True:
-        token = reader.peek()
-        if token is None:
-            reader.findings.append(finding("missing-end", where, statement="IPSEC", end="ENDIPSEC"))
-            break
-        reader.at += 1
-        if token.upper == "ENDIPSEC":
-            break
-        version = 6 if abbreviates(token.text, "IPSEC6Rule") else 4 if abbreviates(token.text, "IPSECRule") else 0
-        name = (_named(token.text, names) or "").upper()
-        try:
-            if version:
-                ordinal += 1
-                rules.append(_rule(reader, ordinal, version, token.where))
-            elif name in switches:
-                switches[name] = True
-            elif name in off:
-                switches[off[name]] = False
-            elif name == "DVLOCALFLTR":
-                reader.findings.append(finding("kept", token.where, what="DVLOCALFLTR of IPSEC"))
-            else:
-                raise _Bad(token, "IPSECRULE, IPSEC6RULE, an IPSEC option or ENDIPSEC", token.where,
-                           did_you_mean(token.text, (*names, "IPSECRULE", "IPSEC6RULE", "ENDIPSEC")))  # fmt: skip
-        except _Bad as bad:
-            if version:
-                bad.hint = f"{bad.hint + '; ' if bad.hint else ''}rule {ordinal} is not installed"
-            reader.bad(bad)
-            reader.until(_starts_in_ipsec)
-    block = Ipsec(switches["DVIPSEC"], switches["LOGENABLE"], switches["LOGIMPLICIT"], tuple(rules), where)
-    if not block.logenable:
-        reader.findings += [finding("log-without-logenable", rule.where) for rule in rules if rule.log]
-    statements.append(block)
+def _once(findings: list[Finding]) -> list[Finding]:
+    """Statements that are kept are reported once a name."""
+    told: set[tuple[str, str]] = set()
+    kept = []
+    for each in findings:
+        key = (each.id, each.text)
+        if each.id not in ("kept", "not-modelled") or key not in told:
+            kept.append(each)
+        told.add(key)
+    return kept
 
 
-def _rule(reader: _Reader, ordinal: int, version: int, where: Where) -> IpsecRule:
-    """src dest options; the options in any order (a simulator choice)."""
-    source, dest = _end(reader, version), _end(reader, version)
-    values: dict[str, Any] = {}
-    protocol: int | None = None
-    allowed: tuple[str, ...] = ()
-    while (token := reader.peek()) is not None and (name := _named(token.text, RULE_OPTIONS)) is not None:
-        reader.at += 1
-        key = "LOG" if name == "NOLOG" else name.upper()
-        if key in values:
-            raise _Bad(token, "each option once", token.where, f"{key} is coded twice in one rule")
-        if name in ("LOG", "NOLOG"):
-            values[key] = name == "LOG"
-        elif name == "PROTOcol":
-            protocol, allowed = _protocol(reader, version)
-            values[key] = protocol
-        elif name in ("SRCPort", "DESTport", "TYPE", "CODE"):
-            if name not in allowed:
-                raise _Bad(
-                    token,
-                    "an option of this protocol",
-                    token.where,
-                    f"{key} needs a PROTOCOL that has it, coded before it",
-                )
-            values[key] = _range(reader, key, NO_PORTS_LIMIT if name.endswith("ort") else TYPE_LIMIT)
-        elif name == "ROUTING":
-            values[key] = _choice(reader, ROUTING)
-            values["FRAGMENTSONLY"] = values[key] == "ROUTED" and reader.keyword(("FRAGMENTSonly",)) is not None
-        elif name == "SECCLASS":
-            values[key] = reader.number("a security class", 0, 255)
-        else:
-            values[key] = _choice(reader, DIRECTIONS)
-            values["CONNECT"] = reader.keyword(CONNECTS) if values[key] == "BIDIRECTIONAL" else None
-    return IpsecRule(
-        ordinal, version, source, dest, bool(values.get("LOG")), protocol,
-        values.get("SRCPORT"), values.get("DESTPORT"), values.get("TYPE"), values.get("CODE"),
-        values.get("ROUTING", "LOCAL"), bool(values.get("FRAGMENTSONLY")), values.get("SECCLASS", 0),
-        values.get("DIRECTION", "BIDIRECTIONAL"), values.get("CONNECT"), where,
-    )  # fmt: skip
+# ---- statements made of parameters -----------------------------------------------------------------------------
 
 
-def _end(reader: _Reader, version: int) -> AddressRange:
-    """`*`, address, address/prefix, or `address - address`."""
-    what = f"*, an IPv{version} address, prefix or range"
-    token = reader.take(what)
-    if token.text == "*":
-        return addresses.every(version)
-    try:
-        found = addresses.anything(token.text)
-        after = reader.peek()
-        if after is not None and after.text == "-":
-            reader.at += 1
-            found = addresses.span(token.text, reader.take("the upper end of the range").text)
-    except ValueError as why:
-        raise _Bad(token, what, token.where, str(why)) from None
-    if found.version != version:
-        statement = "IPSECRULE takes IPv4" if version == 4 else "IPSEC6RULE takes IPv6"
-        raise _Bad(token, what, token.where, f"{statement} addresses")
-    return found
+def _unread(reader: Reader, table: Table, statement: str) -> Callable[[Token], Bad]:
+    """A word that is no parameter is a mistake; at the start of a line it is meant as a statement, unless it looks
+    like a parameter."""
+
+    def bad(token: Token) -> Bad:
+        hint = did_you_mean(token.text, table.rows)
+        if _misspelt(token, table.rows) or (reader.on_new_line and not hint):
+            raise Elsewhere
+        return Bad(token.text, token.where, f"a parameter of {statement}", hint)
+
+    return bad
 
 
-def _protocol(reader: _Reader, version: int) -> tuple[int | None, tuple[str, ...]]:
-    token = reader.take("a protocol")
-    if token.text == "*":
-        return None, ()
-    value = PROTOCOLS.get(token.upper)
-    if value is None:
-        try:
-            given = number(token.text, 0, 255)
-        except ValueError as why:
-            hint = did_you_mean(token.text, PROTOCOLS, str(why))
-            raise _Bad(token, "*, TCP, UDP, ICMP, ICMPV6, OSPF or a number from 0 to 255", token.where, hint) from None
-        value = next((row for row in PROTOCOLS.values() if row[0] == given), (given, None, ()))
-    protocol, only, allowed = value
-    if only not in (None, version):
-        raise _Bad(token, f"a protocol of IPv{version}", token.where, f"{token.upper} belongs to IPv{only}")
-    return protocol, allowed
+def _ipconfig(reader: Reader, where: Where) -> IpConfig | None:
+    found = _coded(reader, IPCONFIG, "IPCONFIG")
+    return None if excluded(reader, IPCONFIG, found, "IPCONFIG") else IpConfig(4, found.words, where, found.places)
 
 
-def _range(reader: _Reader, key: str, limit: int) -> Ports | None:
-    """`*`, `n`, or `n m` with n <= m."""
-    token = reader.peek()
-    if token is not None and token.text == "*":
-        reader.at += 1
-        return None
-    low = reader.number(f"* or a {key} value", 0, limit)
-    after = reader.peek()
-    if after is None or not after.text.isdigit():
-        return Ports(low, low)
-    high = reader.number(f"the upper {key} value", 0, limit)
-    if high < low:
-        raise _Bad(after, f"a number not below {low}", after.where, "the range runs backwards")
-    return Ports(low, high)
+def _ipconfig6(reader: Reader, where: Where) -> IpConfig:
+    found = _coded(reader, IPCONFIG6, "IPCONFIG6")
+    return IpConfig(6, found.words, where, found.places)
 
 
-def _choice(reader: _Reader, names: tuple[str, ...]) -> str:
-    found = reader.keyword(names)
-    if found is None:
-        token = reader.peek()
-        raise _Bad(token, " or ".join(name.upper() for name in names), reader.end)
-    return found
-
-
-def _interface(reader: _Reader, where: Where, statements: list[Statement]) -> None:
-    """INTERFACE name DEFINE type parameters | DELETE."""
-    name = reader.take("an interface name").upper
-    action = _choice(reader, ("DEFINE", "DELEte"))
-    if action == "DELETE":
-        statements.append(InterfaceDelete(name, where))
-        return
-    type = reader.take("an interface type")
-    if type.upper not in INTERFACE_TYPES:
-        hint = did_you_mean(type.text, INTERFACE_TYPES, "see the INTERFACE statement for the types")
-        raise _Bad(type, "an interface type", type.where, hint)
-    parameters = _parameters(reader, INTERFACE, f"INTERFACE {name}")
-    _check_interface(name, INTERFACE_TYPES[type.upper], parameters)
-    statements.append(Interface(name, type.upper, _plain(parameters), where))
-
-
-def _check_interface(name: str, version: int, parameters: Mapping[str, tuple[Token, ...]]) -> None:
-    """Values that filtering stands on: addresses and SECCLASS."""
-    for token in parameters.get("IPADDR", ()):
-        try:
-            if addresses.address(token.text.partition("/")[0])[0] != version:
-                raise ValueError(f"{token.text} is not IPv{version}")
-            if "/" in token.text:
-                addresses.prefix(token.text)
-        except ValueError as why:
-            raise _Bad(token, f"an IPv{version} address", token.where, f"IPADDR of {name}: {why}") from None
-    for token in parameters.get("SECCLASS", ()):
-        try:
-            number(token.text, 1, 255)
-        except ValueError as why:
-            raise _Bad(token, "SECCLASS from 1 to 255", token.where, f"SECCLASS of {name}: {why}") from None
-
-
-def _device(reader: _Reader, where: Where, statements: list[Statement]) -> None:
-    name, type = reader.take("a device name"), reader.take("a device type")
-    statements.append(Device(name.upper, type.upper, _texts(reader.until(_starts_statement)), where))
-    reader.findings.append(finding("retired", where, statement="DEVICE, LINK and HOME"))
-
-
-def _link(reader: _Reader, where: Where, statements: list[Statement]) -> None:
-    """LINK name type device [options]; for LAN types a link number or adapter may stand before the device."""
-    name, type = reader.take("a link name"), reader.take("a link type")
-    words = reader.until(lambda token: _starts_statement(token) or _named(token.text, INTERFACE) is not None)
-    if not words:
-        raise _Bad(reader.peek(), "a device name", where)
-    parameters = _parameters(reader, INTERFACE, f"LINK {name.upper}")
-    _check_interface(name.upper, 4, parameters)
-    secclass = int(_plain(parameters).get("SECCLASS", ("255",))[0])
-    statements.append(Link(name.upper, type.upper, words[-1].upper, secclass, where))
-
-
-def _home(reader: _Reader, where: Where, statements: list[Statement]) -> None:
-    """HOME { address link } ...; a bad entry drops the rest of the list."""
-    entries: list[HomeEntry] = []
-    while (token := reader.peek()) is not None and not _starts_statement(token):
-        try:
-            version, address = addresses.address(token.text)
-        except ValueError as why:
-            statements.append(Home(tuple(entries), where))
-            raise _Bad(token, "a home address", token.where, f"{why}; the rest of the list is dropped") from None
-        reader.at += 1
-        link = reader.take("a link name")
-        entries.append(HomeEntry(version, address, link.upper, token.where))
-    statements.append(Home(tuple(entries), where))
-
-
-def _routes(reader: _Reader, where: Where, statements: list[Statement]) -> None:
-    """BEGINROUTES { ROUTE ... } ENDROUTES."""
-    routes: list[Route] = []
-    while (token := reader.peek()) is not None:
-        reader.at += 1
-        if _named(token.text, ("ENDRoutes",)):
-            break
-        try:
-            if token.upper != "ROUTE":
-                raise _Bad(token, "ROUTE or ENDROUTES", token.where)
-            routes.append(_route(reader, token.where))
-        except _Bad as bad:
-            reader.bad(bad)
-            reader.until(_starts_in_routes)
-    else:
-        reader.findings.append(finding("missing-end", where, statement="BEGINROUTES", end="ENDROUTES"))
-    statements.append(Routes(tuple(routes), where))
-
-
-def _route(reader: _Reader, where: Where) -> Route:
-    """dest/prefix | dest mask | dest HOST | DEFAULT | DEFAULT6, nexthop | =, link, MTU n, options."""
-    token = reader.take("a destination")
-    try:
-        dest = _destination(reader, token)
-        hop = reader.take("a next hop or =")
-        next_hop = None if hop.text == "=" else addresses.address(hop.text)[1]
-    except ValueError as why:
-        raise _Bad(token, "a route", token.where, str(why)) from None
-    link = reader.take("a link or interface name").upper
-    options = _texts(reader.until(_starts_in_routes))
-    mtu = options[1] if len(options) > 1 and options[0] == "MTU" else ""
-    return Route(dest, next_hop, link, mtu, options[2:] if mtu else options, where)
-
-
-def _destination(reader: _Reader, token: Token) -> AddressRange:
-    if token.upper in ("DEFAULT", "DEFAULT6"):
-        return addresses.every(6 if token.upper == "DEFAULT6" else 4)
-    if "/" in token.text:
-        return addresses.prefix(token.text)
-    version, value = addresses.address(token.text)
-    if version == 6:
-        raise ValueError("an IPv6 destination is written address/prefix")
-    mask = reader.take("a subnet mask or HOST")
-    if mask.upper == "HOST":
-        return AddressRange(4, value, value, 32)
-    return addresses.subnet(token.text, mask.text)
-
-
-def _activation(action: str) -> Callable[[_Reader, Where, list[Statement]], None]:
-    def read(reader: _Reader, where: Where, statements: list[Statement]) -> None:
-        statements.append(Activation(action, reader.take("a device or interface name").upper, where))
+def _settings(statement: str) -> Callable[[Reader, Where], Settings]:
+    def read(reader: Reader, where: Where) -> Settings:
+        reader.note("kept", where, what=statement)
+        return Settings(statement, _coded(reader, SETTINGS[statement], statement).words, where)
 
     return read
 
 
-def _delete(reader: _Reader, where: Where, statements: list[Statement]) -> None:
-    """DELETE DEVICE | LINK name; PORT and PORTRANGE are kept."""
-    kind = _choice(reader, ("DEVice", "LINK", "PORT", "PORTRange"))
-    if kind in ("PORT", "PORTRANGE"):
-        words = reader.until(_starts_statement)
-        statements.append(NotModelled(f"DELETE {kind}", _texts(words), where))
-        reader.findings.append(finding("kept", where, what=f"DELETE {kind}"))
+def _coded(reader: Reader, table: Table, statement: str) -> Coded:
+    """The parameters of a statement in canonical order."""
+    found, _ = parameters(reader, table, _starts_statement, _unread(reader, table, statement))
+    return found._replace(words=table.sorted(found.words))
+
+
+# ---- INTERFACE -------------------------------------------------------------------------------------------------
+
+_ACTIONS = spellings(("DEFINE", "DELEte", "ADDADDR", "DELADDR"))
+
+
+def _interface(reader: Reader, where: Where) -> Statement | None:
+    """INTERFACE name DEFINE type parameters | DELETE | ADDADDR address | DELADDR address."""
+    name, place = named(reader, "an interface name")
+    action = reader.choice(_ACTIONS)
+    if action == "DELETE":
+        return InterfaceDelete(name, where, {"name": place})
+    if action != "DEFINE":
+        places = {"name": place, "address": reader.here}
+        return InterfaceAddress(name, action, reader.value("an IPv6 address", _ipv6), where, places)
+    token = reader.take("an interface type")
+    if token.upper not in INTERFACE_TYPES:
+        hint = did_you_mean(token.text, INTERFACE_TYPES, "see the INTERFACE statement for the types")
+        raise reader.bad(token, "an interface type", hint)
+    found = _interface_parameters(reader, INTERFACE_TYPES[token.upper].version, f"INTERFACE {name}")
+    if found is None or not _complete(reader, f"INTERFACE {name}", token.upper, found, where):
+        return None
+    return Interface(name, token.upper, INTERFACE[4].sorted(found.words), where, {"name": place, **found.places})
+
+
+def _ipv6(text: str) -> str:
+    version, value = addresses.address(text)
+    if version != 6:
+        raise ValueError(f"{text} is not IPv6")
+    return addresses.text(version, value)
+
+
+def _interface_parameters(reader: Reader, version: int, statement: str) -> Coded | None:
+    """None if one is bad: the interface is not defined then (a simulator choice). A word that resembles no parameter
+    may be one that zsim's table lacks."""
+    table = INTERFACE[version]
+
+    def unknown(token: Token) -> Bad | None:
+        if _misspelt(token, table.rows):
+            raise Elsewhere
+        hint = did_you_mean(token.text, table.rows)
+        if hint or COMMENT in token.text or not token.text[0].isalpha():
+            return Bad(token.text, token.where, f"a parameter of {statement}", hint)
+        reader.note("not-modelled", token.where, what=f"{token.upper} of {statement}", why="it is not in zsim's table")
+        return None
+
+    found, good = parameters(reader, table, _starts_statement, unknown)
+    for word in found.words.get("IPADDR", ()):
+        good = _no_ipv4_compatible(reader, word, found.places["IPADDR"]) and good
+    return found if good else None
+
+
+def _no_ipv4_compatible(reader: Reader, word: str, where: Where) -> bool:
+    """::10.1.1.1 cannot be an address of the stack. (ezz0714i; which statements it holds for is unconfirmed)"""
+    version, value = addresses.address(word.partition("/")[0])
+    if version == 4 or value <= 1 or value >= 2**32:
+        return True
+    issued = messages.EZZ0714I(address=word, line=where.line)
+    text = f"{word} is an IPv4-compatible IPv6 address"
+    reader.note("conflict", where, issued, text=text, hint="use a global, unique local or link-local address")
+    return False
+
+
+def _complete(reader: Reader, statement: str, type: str, found: Coded, where: Where) -> bool:
+    """Required parameters are there, first and in order. (ipaqidio)"""
+    required = [
+        PORT_OF[found.words.get("CHPIDTYPE", ("OSD",))[0]] if each == "PORTNAME" else each
+        for each in INTERFACE_TYPES[type].required
+    ]
+    needed = [each.split("|") for each in required if each]
+    missing = [" or ".join(names) for names in needed if not any(each in found.words for each in names)]
+    for each in missing:
+        reader.note("missing-attribute", where, statement=statement, name=each)
+    if missing or type not in fact("interface-order-enforced"):
+        return not missing
+    wanted = [each for names in needed for each in names if each in found.words]
+    late = next((each for each, due in zip(found.words, wanted, strict=False) if each != due), None)
+    if late is not None:
+        due = wanted[list(found.words).index(late)]
+        raise Bad(late, found.places[late], due, f"the required parameters come first: {' '.join(wanted)}")
+    return True
+
+
+# ---- DEVICE, LINK, HOME ----------------------------------------------------------------------------------------
+
+
+def _device(reader: Reader, where: Where) -> Device:
+    """DEVICE name type parameters."""
+    name, place = named(reader, "a device name")
+    type, _ = named(reader, "a device type")
+    _retired(reader, "DEVICE", "DEVICE, LINK and HOME", where)
+    table = DEVICES.get(type)
+    if table is None:
+        parameters = tuple(word.upper for word in reader.until(_ends_unread(reader)))
     else:
-        statements.append(Delete(kind, reader.take(f"a {kind.lower()} name").upper, where))
+        parameters = tuple(_coded(reader, table, f"DEVICE {name}").words)
+    return Device(name, type, parameters, where, {"name": place})
 
 
-_READERS: dict[str, Callable[[_Reader, Where, list[Statement]], None]] = {
-    "IPCONFIG": _ipconfig,
+def _retired(reader: Reader, statement: str, called: str, where: Where) -> None:
+    """EZZ0717I; which statements get it at which release is unconfirmed."""
+    issued = messages.EZZ0717I(statement=statement, line=where.line)
+    shown = issued if statement in fact("retired-statements") else ""
+    reader.note("retired", where, shown, statement=called)
+
+
+def _link(reader: Reader, where: Where) -> Link | None:
+    """LINK name type [number] device parameters."""
+    name, place = named(reader, "a link name")
+    places = {"name": place, "type": reader.here}
+    type, _ = named(reader, "a link type")
+    token = reader.peek()
+    number = reader.take("a link number").text if token is not None and token.text.isdigit() else ""
+    device, places["device"] = named(reader, "a device name")
+    found = _interface_parameters(reader, 4, f"LINK {name}")
+    if found is None:
+        return None
+    return Link(name, type, device, INTERFACE[4].sorted(found.words), where, number, {**found.places, **places})
+
+
+def _home(reader: Reader, where: Where) -> Home:
+    """HOME { address link } ...; a bad entry drops the rest of the list."""
+    entries: list[HomeEntry] = []
+    while (token := reader.peek()) is not None and not _starts_statement(token):
+        try:
+            address = reader.value("a home address", _ipv4)
+            link, place = named(reader, "a link name")
+        except Bad as bad:
+            if _is_statement(reader, bad, token.where):
+                break
+            raise _Partly(Home(tuple(entries), where), bad) from None
+        entries.append(HomeEntry(4, address, link, token.where, {"link": place}))
+    return Home(tuple(entries), where)
+
+
+def _ipv4(text: str) -> int:
+    version, value = addresses.address(text)
+    if version != 4:
+        raise ValueError(f"{text} is not IPv4: an IPv6 interface has its IPADDR")
+    return value
+
+
+# ---- BEGINROUTES -----------------------------------------------------------------------------------------------
+
+_ROUTE_STARTS = spellings(("ROUTE", "ENDRoutes"))
+_MTU = spellings(("MTU",))
+_DEFAULTS = {"DEFAULT": 4, "DEFAULT6": 6}
+
+
+def _routes(reader: Reader, where: Where) -> Routes:
+    """BEGINROUTES { ROUTE ... } ENDROUTES; a bad route is left out."""
+    routes: list[Route] = []
+    while (token := reader.peek()) is not None:
+        try:
+            if reader.choice(_ROUTE_STARTS) == "ENDROUTES":
+                break
+            routes.append(_route(reader, token.where))
+        except Bad as bad:
+            if token.upper == "INCLUDE":
+                bad.hint = "a statement lies wholly in one file: include all from BEGINROUTES to ENDROUTES"
+            reader.report(bad)
+            reader.at += bad.where == token.where
+            reader.until(_starts_route)
+    else:
+        reader.note("missing-end", where, statement="BEGINROUTES", end="ENDROUTES")
+    return Routes(tuple(routes), where)
+
+
+def _starts_route(token: Token) -> bool:
+    return token.upper in _ROUTE_STARTS
+
+
+def _route(reader: Reader, where: Where) -> Route:
+    """dest/prefix | dest mask | dest HOST | DEFAULT | DEFAULT6, nexthop | =, link, MTU n, options."""
+    token = reader.peek()
+    dest = _destination(reader)
+    places = {"next hop": reader.here}
+    next_hop = _next_hop(reader, dest, token is not None and token.upper in _DEFAULTS)
+    link, places["link"] = named(reader, "a link or interface name")
+    reader.choice(_MTU)
+    mtu = reader.keyword(MTU_WORDS) or str(reader.number("DEFAULTSIZE or a number", *fact("profile-ranges")["mtu"]))
+    found, _ = parameters(reader, ROUTE_OPTIONS, _starts_route, _unread(reader, ROUTE_OPTIONS, "ROUTE"))
+    options = (word for key, words in ROUTE_OPTIONS.sorted(found.words).items() for word in (key, *words))
+    return Route(dest, next_hop, link, mtu, tuple(options), where, places)
+
+
+def _destination(reader: Reader) -> AddressRange:
+    token = reader.take("a destination")
+    if token.upper in _DEFAULTS:
+        return addresses.every(_DEFAULTS[token.upper])
+    try:
+        if "/" in token.text:
+            return addresses.prefix(token.text)
+        version, value = addresses.address(token.text)
+    except ValueError as why:
+        raise reader.bad(token, "a destination", str(why)) from None
+    mask = reader.take("a subnet mask or HOST")
+    if mask.upper == "HOST":
+        return AddressRange(version, value, value, addresses.WIDTH[version])
+    if version == 6:
+        issued = messages.EZZ0737I(option=mask.upper, statement="ROUTE", line=mask.where.line)
+        raise Bad(mask.text, mask.where, "HOST", "an IPv6 destination is address/prefix or address HOST", issued)
+    try:
+        return addresses.subnet(token.text, mask.text)
+    except ValueError as why:
+        raise reader.bad(mask, "a subnet mask or HOST", str(why)) from None
+
+
+def _next_hop(reader: Reader, dest: AddressRange, default: bool) -> int | None:
+    """`=` means directly attached; a default route cannot be. (halz001 beginroutesstatement)"""
+    token = reader.take("a next hop or =")
+    if token.text == "=":
+        if default:
+            raise reader.bad(token, "the address of a router", "a default route needs one")
+        return None
+    try:
+        version, value = addresses.address(token.text)
+        if version != dest.version:
+            raise ValueError(f"the destination is IPv{dest.version}")
+    except ValueError as why:
+        raise reader.bad(token, "a next hop or =", str(why)) from None
+    return value
+
+
+# ---- PORT, PORTRANGE -------------------------------------------------------------------------------------------
+
+_UNRSV = spellings((UNRESERVED,))
+_OPTIONS = spellings([name for option in PORT_OPTIONS for name in option.names])
+_USER = matching(JOBNAME, "a job name of 1 to 8 characters")
+
+
+def _port(reader: Reader, where: Where) -> PortList | None:
+    return _port_list(reader, where, "PORT", delete=False)
+
+
+def _portrange(reader: Reader, where: Where) -> PortList | None:
+    return _port_list(reader, where, "PORTRANGE", delete=False)
+
+
+def _port_list(reader: Reader, where: Where, statement: str, delete: bool) -> PortList | None:
+    """Entries up to the next statement; a bad one drops the rest. DENY for a named job spoils all. (ezz0146i)"""
+    entries: list[PortEntry] = []
+    read = _range_entry if statement == "PORTRANGE" else _port_entry
+    mistake: Bad | None = None
+    while not entries or ((token := reader.peek()) is not None and not _starts_statement(token)):
+        where_entry = reader.here
+        try:
+            entries.append(read(reader, where_entry))
+        except Bad as bad:
+            mistake = None if entries and _is_statement(reader, bad, where_entry, _OPTIONS) else bad
+            bad.hint = _option_hint(bad, entries) or bad.hint
+            break
+    spoilt = [_denies_a_job(reader, entry) for entry in entries]
+    found = PortList(statement, delete, tuple(entries), where) if not any(spoilt) else None
+    if mistake is not None:
+        raise _Partly(found, mistake) if found and entries else mistake
+    return found
+
+
+def _option_hint(bad: Bad, entries: list[PortEntry]) -> str:
+    """Why a word behind an entry is none of its options."""
+    name = _OPTIONS.get(bad.found.upper())
+    if name is None or not entries:
+        return did_you_mean(bad.found, set(_OPTIONS.values())) if entries else ""
+    if entries[-1].user in (RESERVED, AUTHPORT):
+        return f"{entries[-1].user} has no options"
+    return f"{name} stands out of order; the order is {', '.join(dict.fromkeys(_OPTIONS.values()))}"
+
+
+def _denies_a_job(reader: Reader, entry: PortEntry) -> bool:
+    if "DENY" not in entry.options or entry.user == ANY_JOB:
+        return False
+    issued = messages.EZZ0146I(line=entry.where.line)
+    text = f"DENY needs the job name *, not {entry.user}: the whole PORT statement is ignored"
+    reader.note("conflict", entry.where, issued, text=text, hint="code * or leave DENY out")
+    return True
+
+
+def _port_entry(reader: Reader, where: Where) -> PortEntry:
+    """number TCP|UDP user options, or UNRSV TCP|UDP user options."""
+    if reader.keyword(_UNRSV):
+        protocol, (user,) = reader.choice(TRANSPORTS), _USER(reader)
+        return PortEntry(0, 0, protocol, user, _options(reader, UNRSV_OPTIONS[protocol]), False, where)
+    port = reader.number("UNRSV or a port", 1, LAST_PORT)
+    protocol, (user,) = reader.choice(TRANSPORTS), _USER(reader)
+    options = {} if user == RESERVED else _options(reader, PORT_OPTIONS)
+    return PortEntry(port, port, protocol, user, options, False, where)
+
+
+def _range_entry(reader: Reader, where: Where) -> PortEntry:
+    """first count TCP|UDP user options. What lies beyond 65535 is cut off. (portrangestatement)"""
+    low = reader.number("the first port", 1, LAST_PORT)
+    high = low + reader.number("the number of ports", 1, LAST_PORT) - 1
+    protocol, (user,) = reader.choice(TRANSPORTS), _USER(reader)
+    options = {} if user in (RESERVED, AUTHPORT) else _options(reader, PORTRANGE_OPTIONS)
+    if high > LAST_PORT:
+        reader.note("cut-range", where, low=low, high=high, last=LAST_PORT)
+    return PortEntry(low, min(high, LAST_PORT), protocol, user, options, True, where)
+
+
+def _options(reader: Reader, order: tuple[PortOption, ...]) -> dict[str, str]:
+    """Options in the documented order; one out of order is no option."""
+    found: dict[str, str] = {}
+    for option in order:
+        name = reader.keyword(option.spellings)
+        if name is not None:
+            found[name] = option.value(reader)[0] if option.value else ""
+    return found
+
+
+# ---- START, STOP, DELETE ---------------------------------------------------------------------------------------
+
+
+def _activation(action: str) -> Callable[[Reader, Where], Activation]:
+    def read(reader: Reader, where: Where) -> Activation:
+        name, place = named(reader, "a device or interface name")
+        return Activation(action, name, where, {"name": place})
+
+    return read
+
+
+_DELETABLE = spellings(("DEVice", "LINK", "PORT", "PORTRange"))
+
+
+def _delete(reader: Reader, where: Where) -> Statement | None:
+    """DELETE DEVICE | LINK name; DELETE PORT | PORTRANGE entries, whose options are read and mean nothing."""
+    kind = reader.choice(_DELETABLE)
+    if kind in ("PORT", "PORTRANGE"):
+        return _port_list(reader, where, kind, delete=True)
+    name, place = named(reader, f"a {kind.lower()} name")
+    return Delete(kind, name, where, {"name": place})
+
+
+# ---- statements that are kept ----------------------------------------------------------------------------------
+
+
+def _not_modelled(reader: Reader, statement: str, where: Where) -> NotModelled:
+    end, why, retired = KEPT[statement]
+    words = reader.until(lambda token: token.upper == end) if end else reader.until(_ends_unread(reader))
+    if end and reader.peek() is None:
+        reader.note("missing-end", where, statement=statement, end=end)
+    elif end:
+        reader.take(end)
+    if retired:
+        _retired(reader, statement, statement, where)
+    if why:
+        reader.note("not-modelled", where, what=statement, why=why)
+    else:
+        reader.note("kept", where, what=statement)
+    return NotModelled(statement, tuple(word.text for word in words), where, end)
+
+
+# ---- the statements --------------------------------------------------------------------------------------------
+
+_SPELLED: dict[str, Callable[[Reader, Where], Statement | None]] = {
+    "IPCONFig": _ipconfig,
     "IPCONFIG6": _ipconfig6,
-    "IPSEC": _ipsec,
+    "GLOBALCONFig": _settings("GLOBALCONFIG"),
+    "NETMONitor": _settings("NETMONITOR"),
+    "IPSEC": read_ipsec,
     "INTERFace": _interface,
     "DEVice": _device,
     "LINK": _link,
     "HOME": _home,
     "BEGINRoutes": _routes,
+    "PORT": _port,
+    "PORTRange": _portrange,
     "START": _activation("START"),
     "STOP": _activation("STOP"),
     "DELEte": _delete,
 }
-_STATEMENTS: tuple[str, ...] = (*_READERS, "INCLUDE", *NOT_MODELLED)
-
-
-def _named(word: str, names: tuple[str, ...] | Mapping[str, object]) -> str | None:
-    """The name that `word` spells or abbreviates; an exact spelling wins over an abbreviation."""
-    exact = next((name for name in names if name.upper() == word.upper()), None)
-    return exact or next((name for name in names if abbreviates(word, name)), None)
-
-
-def _starts_statement(token: Token) -> bool:
-    return _named(token.text, _STATEMENTS) is not None
-
-
-def _starts_in_ipsec(token: Token) -> bool:
-    return _named(token.text, ("IPSECRule", "IPSEC6Rule", "ENDIPSEC", "DVIPsec", "LOGENable", "LOGDISable",
-                               "LOGImplicit", "NOLOGImplicit")) is not None  # fmt: skip
-
-
-def _starts_in_routes(token: Token) -> bool:
-    return _named(token.text, ("ROUTE", "ENDRoutes")) is not None
-
-
-# ---- checks over the whole file --------------------------------------------------------------------------------
-
-
-def _first_ipsec(statements: list[Statement]) -> list[Statement]:
-    """Without the second and later IPSEC blocks, which z/OS ignores."""
-    first = next((statement for statement in statements if isinstance(statement, Ipsec)), None)
-    return [statement for statement in statements if not isinstance(statement, Ipsec) or statement is first]
-
-
-def _once(statements: list[Statement]) -> list[Finding]:
-    """EZZ0757I for each further IPSEC block, and the warning for one without IPCONFIG IPSECURITY."""
-    blocks = [statement for statement in statements if isinstance(statement, Ipsec)]
-    return [
-        finding(
-            "second-ipsec", block.where,
-            f"EZZ0757I IPSEC STATEMENT ON LINE {block.where.line} IS IGNORED BECAUSE IPSEC WAS ALREADY SPECIFIED",
-            line=blocks[0].where.line,
-        )
-        for block in blocks[1:]
-    ]  # fmt: skip
+READERS = {name.upper(): read for name, read in _SPELLED.items()}
+KEPT = {name.upper(): kept for name, kept in NOT_MODELLED.items()}
+STATEMENTS = spellings((*_SPELLED, "INCLUDE", *NOT_MODELLED))

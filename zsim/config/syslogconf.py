@@ -26,7 +26,7 @@ FACILITIES = (
 # Severity numbers of RFC 5424, section 6.2.1; smaller is more severe. ALL takes everything, NONE nothing.
 PRIORITIES = {
     "emerg": 0, "panic": 0, "alert": 1, "crit": 2, "err": 3, "error": 3, "warn": 4, "warning": 4, "notice": 5,
-    "info": 6, "debug": 7, "*": 7, "none": -1,
+    "info": 6, "debug": 7, "*": 8, "none": -1,
 }  # fmt: skip
 
 
@@ -35,7 +35,14 @@ class Condition(NamedTuple):
     job: str
     facility: str
     priority: int
-    network: bool  # a (hostspec) condition: only messages from the network
+    host: str | None  # a (hostspec) condition: only messages from the network
+
+    def __str__(self) -> str:
+        name = next(name for name, number in PRIORITIES.items() if number == self.priority)
+        if self.host is not None:
+            return f"({self.host}).{self.facility}.{name}"
+        writer = "" if (self.user, self.job) == ("*", "*") else f"{self.user}.{self.job}."
+        return f"{writer}{self.facility}.{name}"
 
 
 class Rule(NamedTuple):
@@ -44,6 +51,14 @@ class Rule(NamedTuple):
     file_mode: int | None
     directory_mode: int | None
     where: Where
+
+    def __str__(self) -> str:
+        """The canonical line: first spelling of each priority, modes behind the destination."""
+        modes = (
+            (flag, mode) for flag, mode in (("-F", self.file_mode), ("-D", self.directory_mode)) if mode is not None
+        )
+        head = ";".join(map(str, self.conditions))
+        return f"{head:<19} {self.destination}{''.join(f' {flag} {mode:03o}' for flag, mode in modes)}"
 
     def takes(self, user: str, job: str, facility: str, priority: int) -> bool:
         """Does a local record of this writer, facility and severity number belong here? Conditions are alternatives;
@@ -57,7 +72,7 @@ class Rule(NamedTuple):
 def _concerns(condition: Condition, user: str, job: str, facility: str) -> bool:
     fold = str.upper if fact("syslog-names-fold") else str
     return (
-        not condition.network
+        condition.host is None
         and condition.facility in ("*", facility)
         and fnmatchcase(fold(user), _pattern(fold(condition.user)))
         and fnmatchcase(fold(job), _pattern(fold(condition.job)))
@@ -70,8 +85,13 @@ def _pattern(text: str) -> str:
 
 
 class Configuration(NamedTuple):
+    """One syslog.conf. Written out: the rules, a line each; comments and global values are left out."""
+
     rules: tuple[Rule, ...]
     findings: tuple[Finding, ...]
+
+    def __str__(self) -> str:
+        return "".join(f"{rule}\n" for rule in self.rules)
 
 
 def parse(source: Source) -> Configuration:
@@ -117,14 +137,14 @@ def _rule(row: tuple[Token, ...], findings: list[Finding]) -> Rule | None:
 
 def _condition(text: str, where: Where) -> Condition:
     """userid.jobname.facility.priority, facility.priority, or (hostspec).facility.priority."""
-    network = text.startswith("(")
-    if network:
-        host, closed, text = text.partition(")")
+    host: str | None = None
+    if text.startswith("("):
+        host, closed, text = text[1:].partition(")")
         if not closed:
-            raise _Bad(where, host, "a host in parentheses", "close the parenthesis")
+            raise _Bad(where, f"({host}", "a host in parentheses", "close the parenthesis")
         text = text.removeprefix(".")
     parts = text.split(".")
-    if len(parts) not in ((2,) if network else (2, 4)) or not all(parts):
+    if len(parts) not in ((2, 4) if host is None else (2,)) or not all(parts):
         hint = "asterisks may have been lost: every part needs a value, * for any"
         raise _Bad(where, text, "facility.priority or userid.jobname.facility.priority", hint)
     user, job, facility, priority = ("*", "*", *parts) if len(parts) == 2 else tuple(parts)
@@ -132,7 +152,7 @@ def _condition(text: str, where: Where) -> Condition:
         raise _Bad(where, facility, "a facility", f"use * or one of {', '.join(FACILITIES)}")
     if priority.lower() not in PRIORITIES:
         raise _Bad(where, priority, "a priority", f"use one of {', '.join(PRIORITIES)}")
-    return Condition(user, job, facility.lower(), PRIORITIES[priority.lower()], network)
+    return Condition(user, job, facility.lower(), PRIORITIES[priority.lower()], host)
 
 
 def _options(words: tuple[Token, ...], findings: list[Finding]) -> dict[str, int]:
@@ -150,6 +170,9 @@ def _options(words: tuple[Token, ...], findings: list[Finding]) -> dict[str, int
             modes[word.text] = int(value.text, 8)
             at += 2
         elif word.text in ("-N", "-X"):
+            if modes or any(other.text in ("-F", "-D") for other in words):
+                hint = f"remove the modes or {word.text}"
+                raise _Bad(word.where, word.text, "no archiving together with -F or -D", hint)
             findings.append(finding("kept", word.where, what=f"{word.text} of syslog.conf"))
             at += 2 if word.text == "-N" else 1
         else:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from zsim import messages
 from zsim.addresses import AddressRange
 from zsim.config import pagentconf, policy
 from zsim.config.policy import Block, Checked
@@ -18,36 +19,99 @@ from zsim.config.source import Source, Token
 from zsim.facts import fact
 from zsim.files import Files
 from zsim.findings import ERROR, Finding, Where, did_you_mean, finding
+from zsim.messages import IssuedMessage
 from zsim.tcpip import filters
 from zsim.tcpip.filters import Alternatives, FilterRule, FilterSet, Service
+from zsim.times import TimeCondition
 
 INSTALL, KEEP, REMOVE = "install", "keep", "remove"
 
 
+class Configured(NamedTuple):
+    """One IpFilterRule as the agent holds it: resolved, not expanded."""
+
+    name: str
+    group: str
+    action: str  # the IpGenericFilterAction's name
+    verdict: str
+    logging: str  # as coded: No, Yes, LogPermit, LogDeny
+    discard: str
+    sources: tuple[AddressRange, ...]
+    dests: tuple[AddressRange, ...]
+    services: tuple[tuple[str, Service], ...]
+    times: tuple[TimeCondition, ...]
+
+
+class Built(NamedTuple):
+    filters: FilterSet
+    rules: tuple[Configured, ...]
+
+
 class Result(NamedTuple):
-    """What one stack is to do with its policy: INSTALL `filters`, KEEP what it has (after an error), or REMOVE it."""
+    """What one stack is to do: INSTALL what was built, KEEP the policy it has (after an error), or REMOVE it."""
 
     effect: str
-    filters: FilterSet | None
+    built: Built | None
     findings: tuple[Finding, ...]
-    sources: tuple[str, ...]  # the files read, in order
-    why: str  # in words, for `zsim check`
+    why: str  # in words
+    loglevel: int | None = None  # of the main file
+
+
+class Reading(NamedTuple):
+    """One reading of all files: its result, what the console is told, and what the agent's log gets."""
+
+    result: Result
+    issued: tuple[IssuedMessage, ...]
+    environment: dict[str, str]
+
+
+def read(
+    files: Files, options: str, environment: str, named_at: Where, stack: str, versions: tuple[int, ...], now: int
+) -> Reading:
+    """Read everything for one stack. `options` are the PARM of the task, `environment` its STDENV file, which
+    `named_at` names."""
+    variables: dict[str, str] = {}
+    findings: tuple[Finding, ...] = ()
+    if not versions:
+        why = "the stack is not enabled for IP security"
+        found = finding("no-policy", named_at, why=why, hint="code IPCONFIG IPSECURITY in the profile")
+        return Reading(Result(REMOVE, None, (found,), why), (), variables)
+    if environment:
+        source = files.read(environment, named_at)
+        if isinstance(source, Finding):
+            findings = (source,)
+        else:
+            variables = pagentconf.environment(source)
+            named_at = pagentconf.place_of(source, "PAGENT_CONFIG_FILE") or named_at
+    result = _chain(files, main_file_name(options, variables), stack, versions, now, named_at)
+    return Reading(result._replace(findings=(*findings, *result.findings)), _issued(result, stack), variables)
+
+
+def _issued(result: Result, stack: str) -> tuple[IssuedMessage, ...]:
+    """The console shows the outcome, never the line at fault. (ezz8771i, ezz8438i, n6135933)"""
+    if result.effect == KEEP:
+        return (messages.EZZ8438I(image=stack, type="IPSEC"),)
+    done = messages.EZZ8771I(image=stack, type="IPSEC")
+    return (*((done,) if result.effect == INSTALL else ()), messages.EZD1586I(image=stack))
 
 
 def main_file_name(options: str, environment: Mapping[str, str]) -> str:
     """-c file, else PAGENT_CONFIG_FILE, else /etc/pagent.conf. (halz001 paenv)"""
+    return option(options, "-c") or environment.get("PAGENT_CONFIG_FILE", fact("pagent-main-file"))
+
+
+def option(options: str, letter: str) -> str:
+    """The value of one start option, "" when it is not coded; option letters have no case."""
     words = options.split()
-    for at, word in enumerate(words):
-        if word.lower() == "-c" and at + 1 < len(words):
-            return words[at + 1]
-    return environment.get("PAGENT_CONFIG_FILE", fact("pagent-main-file"))
+    at = next((at for at, word in enumerate(words[:-1]) if word.lower() == letter), None)
+    return "" if at is None else words[at + 1]
 
 
-def read(files: Files, main: str, stack: str, versions: tuple[int, ...], now: int, named_at: Where) -> Result:
-    """Read the chain for one stack. `named_at` is where the main file's name comes from."""
+def _chain(files: Files, main: str, stack: str, versions: tuple[int, ...], now: int, named_at: Where) -> Result:
+    """Read the chain for one stack, from the main file on. `named_at` is where the main file's name comes from."""
     source = files.read(main, named_at)
     if isinstance(source, Finding):
-        return Result(KEEP, None, (source,), (), "the Policy Agent's main file cannot be read")
+        return Result(KEEP, None, (source,), "the Policy Agent's main file cannot be read")
     head = pagentconf.main_file(source)
     findings = list(head.findings)
     sources = [source.name]
@@ -57,21 +121,21 @@ def read(files: Files, main: str, stack: str, versions: tuple[int, ...], now: in
         findings.append(
             finding("no-policy", head.images[0].where, why=f"no TcpImage names stack {stack}", hint=f"it names {names}")
         )
-        return Result(REMOVE, None, tuple(findings), tuple(sources), f"no TcpImage names stack {stack}")
+        return Result(REMOVE, None, tuple(findings), f"no TcpImage names stack {stack}")
     own = _image(files, source, image, findings, sources)
     if own is None:
-        return Result(KEEP, None, tuple(findings), tuple(sources), "the image configuration file cannot be read")
+        return Result(KEEP, None, tuple(findings), "the image configuration file cannot be read")
     if own.ipsec is None and head.common is None:
         where = image.where if image else Where(source.name)
         findings.append(
             finding("no-policy", where, why="no IpSecConfig names a file", hint="add IpSecConfig to the image file")
         )
-        return Result(REMOVE, None, tuple(findings), tuple(sources), "there is no IpSecConfig")
+        return Result(REMOVE, None, tuple(findings), "there is no IpSecConfig")
     blocks = _blocks(files, [own.ipsec, head.common], findings, sources)
     built = _build(blocks, versions, now, findings, sources) if blocks is not None else None
     if built is None or any(each.severity == ERROR for each in findings):
-        return Result(KEEP, None, tuple(findings), tuple(sources), "the IP security policy has errors")
-    return Result(INSTALL, built, tuple(findings), tuple(sources), "the Policy Agent has a valid policy")
+        return Result(KEEP, None, tuple(findings), "the IP security policy has errors", head.loglevel)
+    return Result(INSTALL, built, tuple(findings), "the Policy Agent has a valid policy", head.loglevel)
 
 
 def _image(
@@ -109,7 +173,9 @@ def _blocks(files: Files, names: list[Token | None], findings: list[Finding], so
         own: dict[tuple[str, str], Block] = {}
         for block in parsed.blocks:
             key = (block.type, block.name)
-            if key in own:
+            if not block.name and block.type in policy.SCHEMA and policy.SCHEMA[block.type].named:
+                findings.append(finding("missing-attribute", block.where, statement=f"this {block.type}", name="name"))
+            elif key in own:
                 line = own[key].where.line
                 findings.append(
                     finding("duplicate-name", block.where, name=f"{block.type} {block.name}".strip(), line=line)
@@ -130,12 +196,18 @@ class _Book:
         self.findings = findings
         self.checked: dict[int, Checked] = {}
         self.used: set[tuple[str, str]] = set()
+        self.unnamed: dict[int, int] = {}
 
     def read(self, block: Block) -> Checked:
         """The block held against its schema."""
         if id(block) not in self.checked:
             self.checked[id(block)] = policy.check(block, self.findings)
         return self.checked[id(block)]
+
+    def made_name(self, block: Block) -> str:
+        """The system-made name of an unnamed inline rule."""
+        self.unnamed.setdefault(id(block), len(self.unnamed) + 1)
+        return str(fact("policy-unnamed-rule").format(n=self.unnamed[id(block)]))
 
     def find(self, type: str, name: str, where: Where) -> Block | None:
         """What `TypeRef name` at `where` means; a finding when there is no such statement."""
@@ -158,37 +230,54 @@ class _Book:
 
 def _build(
     blocks: list[Block], versions: tuple[int, ...], now: int, findings: list[Finding], sources: list[str]
-) -> FilterSet | None:
+) -> Built | None:
     """All filters of the effective IpFilterPolicy, in its order, groups expanded in place, closed by the denies."""
-    book = _Book([block for block in blocks if block.type in policy.SCHEMA], findings)
+    book = _Book(blocks, findings)
     root = next((block for block in blocks if block.type == "IpFilterPolicy"), None)
     for block in book.blocks.values():
-        book.read(block)
+        if block.type in policy.SCHEMA:
+            book.read(block)
     if root is None:
         findings.append(finding("empty-policy", Where(sources[-1]), why="there is no IpFilterPolicy statement"))
         return None
     top = book.read(root)
     rules: list[FilterRule] = []
+    configured: list[Configured] = []
     counts: dict[str, int] = {}
-    for block, group in _rules(book, top):
-        template, alternatives = _rule(book, block, group)
-        if template is not None:
+    before = len(findings)
+    reached = list(_rules(book, top))
+    if not reached and len(findings) == before:  # and no reference led nowhere
+        findings.append(finding("empty-policy", root.where, why="the IpFilterPolicy is empty"))
+        return None
+    for block, group in reached:
+        rule = _rule(book, block, group)
+        if rule is not None:
+            template, alternatives = rule
             first = counts.get(template.name, 1)
             made = list(filters.expand(template, alternatives, versions, first))
             counts[template.name] = first + len(made)
             rules += made
-    if not any(kind in ("IpFilterRule", "IpFilterGroup") for kind, _, _ in top.parts):
-        findings.append(finding("empty-policy", root.where, why="the IpFilterPolicy is empty"))
-        return None
+            configured.append(_configured(book, block, template, alternatives))
     _report_unused(book)
     logging = top.value("FilterLogging") == "on"
     discard = top.value("ImplicitDiscardAction") or fact("policy-implicit-discard")
     rules += filters.policy_denies(versions, discard, logging, root.where)
-    return FilterSet(
+    built = FilterSet(
         filters.POLICY, tuple(_by_version(rules, versions)), now, logging,
         predecap=top.value("PreDecap") == "on", nat_keepalive=top.value("NatKeepAliveInterval") or 0,
         fips140=top.value("FIPS140") == "yes",
     )  # fmt: skip
+    return Built(built, tuple(configured))
+
+
+def _configured(book: _Book, block: Block, template: FilterRule, alternatives: Alternatives) -> Configured:
+    checked = book.read(block)
+    inline = next((part for kind, part, _ in checked.parts if kind == "IpGenericFilterAction"), None)
+    action = inline.name if isinstance(inline, Block) else checked.value("IpGenericFilterActionRef")
+    logging = {shown: coded for coded, shown in LOGGING.items()}[template.logging]
+    return Configured(
+        template.name, template.group, action, template.action, logging, template.discard, *alternatives, template.times
+    )
 
 
 def _by_version(rules: list[FilterRule], versions: tuple[int, ...]) -> list[FilterRule]:
@@ -209,19 +298,17 @@ def _rules(book: _Book, top: Checked) -> Iterator[tuple[Block, str]]:
             yield block, ""
 
 
-def _rule(book: _Book, block: Block, group: str) -> tuple[FilterRule | None, Alternatives]:
+def _rule(book: _Book, block: Block, group: str) -> tuple[FilterRule, Alternatives] | None:
     """One IpFilterRule with its references resolved. None after an error (which is in the findings)."""
     checked = book.read(block)
     before = sum(each.severity == ERROR for each in book.findings)
     sources, dests = (_ends(book, checked, side) for side in ("Source", "Dest"))
     services = tuple(_services(book, block, checked))
     action = _action(book, block, checked)
-    for kind, _, where in checked.parts:
-        if kind == "IpTimeCondition":
-            _time_condition(book, where)
-    if checked.value("IpTimeConditionRef"):
-        book.find("IpTimeCondition", checked.value("IpTimeConditionRef"), checked.place("IpTimeConditionRef"))
-        _time_condition(book, checked.place("IpTimeConditionRef"))
+    when = tuple(_time_conditions(book, checked))
+    for type in ("IpDynVpnAction", "IpManVpnAction", "IpLocalStartAction"):
+        if checked.value(f"{type}Ref"):
+            book.find(type, checked.value(f"{type}Ref"), checked.place(f"{type}Ref"))
     vpn = checked.value("IpDynVpnActionRef") or checked.value("IpManVpnActionRef") or ""
     if not {each.version for each in sources} & {each.version for each in dests} and sources and dests:
         book.findings.append(finding("no-common-family", block.where))
@@ -233,11 +320,11 @@ def _rule(book: _Book, block: Block, group: str) -> tuple[FilterRule | None, Alt
         or not (sources and dests and services)
         or sum(each.severity == ERROR for each in book.findings) > before
     ):
-        return None, alternatives
+        return None
     template = FilterRule(
-        block.name, 1, filters.POLICY, 4, filters.OUTBOUND, action.value("IpFilterAction"),
+        block.name or book.made_name(block), 1, filters.POLICY, 4, filters.OUTBOUND, action.value("IpFilterAction"),
         LOGGING[action.value("IpFilterLogging")], sources[0], dests[0], services[0][1], block.where, group,
-        action.value("DiscardAction"), vpn, checked.value("IpLocalStartActionRef") or "",
+        action.value("DiscardAction"), vpn, checked.value("IpLocalStartActionRef") or "", when,
     )  # fmt: skip
     return template, alternatives
 
@@ -246,9 +333,21 @@ def _rule(book: _Book, block: Block, group: str) -> tuple[FilterRule | None, Alt
 LOGGING = {"Yes": "All", "No": "None", "LogPermit": "Permit", "LogDeny": "Deny"}
 
 
-def _time_condition(book: _Book, where: Where) -> None:
-    why = "its attributes are unconfirmed, so the rule counts as always active"
-    book.findings.append(finding("not-modelled", where, what="IpTimeCondition", why=why))
+def _time_conditions(book: _Book, checked: Checked) -> Iterator[TimeCondition]:
+    """The rule's IpTimeConditions, inline and by reference; all must hold."""
+    blocks = [part for kind, part, _ in checked.parts if kind == "IpTimeCondition" and isinstance(part, Block)]
+    for name, where in zip(
+        checked.values["IpTimeConditionRef"], checked.places.get("IpTimeConditionRef", ()), strict=True
+    ):
+        found = book.find("IpTimeCondition", name, where) if name else None
+        blocks += [found] if found else []
+    for block in blocks:
+        read = book.read(block)
+        start, end = read.value("ConditionTimeRange") or (None, None)
+        months, days, weekdays = (read.value(f"{name}Mask") for name in ("MonthOfYear", "DayOfMonth", "DayOfWeek"))
+        if all(read.value(attr.name) is not None for attr in policy.SCHEMA["IpTimeCondition"].attributes[1:]):
+            local = read.value("TimeZone") == "Local"
+            yield TimeCondition(start, end, months, days, weekdays, read.value("TimeOfDayRange"), local)
 
 
 def _ends(book: _Book, checked: Checked, side: str) -> tuple[AddressRange, ...]:
@@ -262,11 +361,11 @@ def _ends(book: _Book, checked: Checked, side: str) -> tuple[AddressRange, ...]:
         for reference, where in zip(checked.values.get(name, ()), checked.places.get(name, ()), strict=True):
             block = book.find(type, reference, where) if reference else None
             found += _addresses(book, block) if block else ()
-    if not found and not any(
-        checked.values.get(f"Ip{side}Addr{kind}") for kind in ("", "Set", "Ref", "SetRef", "GroupRef")
-    ):
-        return policy.ANY_RANGES
-    return tuple(found)
+    coded = [f"Ip{side}Addr{kind}" for kind in ("", "Set", "Ref", "SetRef", "GroupRef")]
+    places = [where for name in coded for where in checked.places.get(name, ())]
+    if len(places) > 1 and not fact("policy-repeats-allowed"):
+        book.findings.append(finding("too-many", places[1], name=f"Ip{side}Addr", count=len(places), most=1))
+    return tuple(found) if places else policy.ANY_RANGES
 
 
 def _addresses(book: _Book, block: Block) -> list[AddressRange]:
@@ -277,12 +376,6 @@ def _addresses(book: _Book, block: Block) -> list[AddressRange]:
         for kind, part, where in checked.parts:
             inner = part if isinstance(part, Block) else book.find(kind, part, where)
             found += _addresses(book, inner) if inner else []
-        if not checked.parts:
-            book.findings.append(
-                finding(
-                    "missing-attribute", block.where, statement=f"IpAddrGroup {block.name}", name="IpAddr or IpAddrSet"
-                )
-            )
         return found
     names = ("Addr",) if block.type == "IpAddr" else ("Prefix", "Range")
     coded = [value for name in names for value in checked.values[name]]
@@ -361,10 +454,10 @@ def _action(book: _Book, block: Block, checked: Checked) -> Checked | None:
     if found is None:
         return None
     action = book.read(found)
-    if action.value("IpFilterAction") is None:
-        return None
+    if None in (action.value(name) for name in ("IpFilterAction", "IpFilterLogging", "DiscardAction")):
+        return None  # reported where it was read
     if action.value("IpFilterLogging") in ("LogPermit", "LogDeny") and action.value("IpFilterAction") != "IpSec":
-        where = action.place("IpFilterLogging")
+        where = action.value_places["IpFilterLogging"]
         word = action.value("IpFilterLogging")
         wrong = finding(
             "syntax", where, found=word, expected="No or Yes", hint=f"{word} goes with IpFilterAction IpSec only"
@@ -377,5 +470,5 @@ def _action(book: _Book, block: Block, checked: Checked) -> Checked | None:
 
 def _report_unused(book: _Book) -> None:
     for (type, name), block in book.blocks.items():
-        if name and (type, name) not in book.used:
+        if name and type in policy.SCHEMA and (type, name) not in book.used:
             book.findings.append(finding("unused", block.where, type=type, name=name))

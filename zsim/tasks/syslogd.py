@@ -2,21 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
-from zsim.clock import SECOND, moment
+from zsim.clock import SECOND, moment, syslog_time
 from zsim.config.syslogconf import PRIORITIES, Rule
 from zsim.files import unix_path
-from zsim.tasks.trmd import LogRecord
+from zsim.findings import Finding, finding
 
 # Conversion specifiers replaced in a destination's path. (syslogd_dest)
 SPECIFIERS = ("%Y", "%m", "%d")
 DAY = 86_400  # seconds
 
 
+class LogRecord(NamedTuple):
+    """One record on its way to syslogd. `text` starts with the message number."""
+
+    time: int
+    facility: str
+    priority: str
+    user: str
+    job: str
+    tag: str
+    text: str
+
+
 class Delivery(NamedTuple):
     path: str
     record: LogRecord
+
+
+def creates(options: str) -> bool:
+    """Start option -c: log files and directories that are missing are made. (syslogd_dest)"""
+    return "-c" in options.split()
+
+
+def missing(rules: tuple[Rule, ...], exists: Callable[[str], bool], time: int, offset: int) -> list[Finding]:
+    """Rules whose file is not there, for a syslogd without -c."""
+    gone = ((rule, path(rule.destination, time, offset)) for rule in rules if is_file(rule.destination))
+    return [finding("log-file-missing", rule.where, name=name) for rule, name in gone if not exists(name)]
+
+
+def modes(rules: tuple[Rule, ...], options: str, time: int, offset: int) -> dict[str, tuple[int | None, int | None]]:
+    """File and directory mode of each destination that is made: of its rule, else of the start options."""
+    words = options.split()
+    given = {
+        flag: int(value, 8) for flag, value in pairwise(words) if flag in ("-F", "-D") and set(value) <= set("01234567")
+    }
+    return {
+        path(rule.destination, time, offset): (
+            rule.file_mode or given.get("-F"),
+            rule.directory_mode or given.get("-D"),
+        )
+        for rule in rules
+        if is_file(rule.destination)
+    }
 
 
 def deliver(rules: tuple[Rule, ...], records: list[LogRecord], offset: int) -> list[Delivery]:
@@ -43,3 +84,8 @@ def path(destination: str, time: int, offset: int) -> str:
     for specifier, value in zip(SPECIFIERS, (f"{at.year:04d}", f"{at:%m}", f"{at:%d}"), strict=True):
         destination = destination.replace(specifier, value)
     return unix_path(destination)
+
+
+def line(record: LogRecord, sysname: str, offset: int) -> str:
+    """One record as the file has it: `Mmm dd hh:mm:ss host tag[pid]: text`. (seed)"""
+    return f"{syslog_time(record.time, offset)} {sysname} {record.tag}: {record.text}"

@@ -6,11 +6,10 @@ tag that is null. Source: halmN ezd0815i; the published records quoted in the re
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from zsim import addresses, messages
-from zsim.clock import stack_time, syslog_time
+from zsim.clock import stack_time
 from zsim.facts import fact
+from zsim.tasks.syslogd import LogRecord
 from zsim.tcpip.traffic import FilterEvent
 
 # proto= in log records, by number; other numbers stand bare. (ezd0815i list; lower case as in real records)
@@ -31,18 +30,6 @@ TAGS: dict[int, tuple[tuple[str, str], ...]] = {
     135: (("type=", "type"),),
 }
 SLOTS = 3
-
-
-class LogRecord(NamedTuple):
-    """One record on its way to syslogd. `text` starts with the message number."""
-
-    time: int
-    facility: str
-    priority: str
-    user: str
-    job: str
-    tag: str
-    text: str
 
 
 def record(event: FilterEvent, stack: str, user: str, job: str) -> LogRecord:
@@ -78,8 +65,3 @@ def tags_of(event: FilterEvent) -> list[str]:
         for value in (getattr(event, name),)
     ]
     return tags + [NULL_TAG] * (SLOTS - len(tags))
-
-
-def header(record: LogRecord, sysname: str, offset: int) -> str:
-    """The syslogd line: `Mmm dd hh:mm:ss host tag[pid]: text`."""
-    return f"{syslog_time(record.time, offset)} {sysname} {record.tag}: {record.text}"

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from zsim import addresses
+from zsim import addresses, times
 from zsim.addresses import AddressRange
 from zsim.config import policy, profile
 from zsim.facts import fact
 from zsim.findings import Where
+from zsim.times import TimeCondition
 
 if TYPE_CHECKING:
     from engine import Rule
@@ -62,6 +63,7 @@ class FilterRule(NamedTuple):
     discard: str = "Silent"
     vpn_action: str = ""
     local_start: str = ""
+    times: tuple[TimeCondition, ...] = ()  # the rule is installed only while all of them hold
     implicit: bool = False  # a deny that closes the set
     hidden: bool = False  # takes part in matching but is no row of a report
 
@@ -110,6 +112,23 @@ class FilterSet:
     @property
     def source(self) -> str:
         return SOURCES[self.layer]
+
+    def active(self, time: int, offset: int) -> list[int]:
+        """The positions of the filters that are installed at `time`: those without or inside their times."""
+        return [
+            at
+            for at, rule in enumerate(self.filters)
+            if not rule.times or all(times.active(each, time, offset) for each in rule.times)
+        ]
+
+    @property
+    def timed(self) -> bool:
+        """Does any filter have a time condition?"""
+        return any(rule.times for rule in self.filters)
+
+    def until(self, time: int, offset: int) -> int:
+        """The first instant after `time` at which `active` may differ, in a set that is timed."""
+        return min(times.next_change(each, time, offset) for rule in self.filters for each in rule.times)
 
 
 # ---- the default policy of the profile -------------------------------------------------------------------------

@@ -48,7 +48,6 @@ HEADING_FILTER = """\
 Logging:  {logging:<16}Predecap: {predecap:<19}DVIPSec:  {dvipsec}
 NatKeepAlive:  {keepalive:<11}FIPS140:  {fips}
 Defensive Mode: {mode}
-
 """
 DETAIL = "".join(f"{term.label + ':':<30}{{{term.label}}}\n" for term in terms.TERMS) + "*" * 71 + "\n"
 FOOTER = "\n{footer}\n"
@@ -78,7 +77,9 @@ class _Usage(Exception):
     pass
 
 
-def run(words: Sequence[str], stacks: Mapping[str, Stack], default_stack: str, release: str, now: int) -> Result:
+def run(
+    words: Sequence[str], stacks: Mapping[str, Stack], default_stack: str, release: str, now: int, offset: int
+) -> Result:
     """Carry out one ipsec command line, without the word `ipsec`. Nothing is changed: a request to change the stack
     comes back as `action`."""
     codes = fact("ipsec-exit-codes")
@@ -95,7 +96,7 @@ def run(words: Sequence[str], stacks: Mapping[str, Stack], default_stack: str, r
                                               "its profile has no IPCONFIG IPSECURITY",))  # fmt: skip
     if request.function != "display":
         return Result(0, action=request.function, stack=request.stack)
-    return Result(0, display(stack, request, release, now))
+    return Result(0, display(stack, request, release, now, offset))
 
 
 USAGE = "usage: ipsec -f display|default|reload [-c current|profile|policy] [-n name ...] [-g group ...] [-p stack]"
@@ -165,10 +166,10 @@ def _format(word: str) -> str:
     return format
 
 
-def display(stack: Stack, request: Request, release: str, now: int) -> Report:
+def display(stack: Stack, request: Request, release: str, now: int, offset: int) -> Report:
     """`ipsec -f display` in the detail format: heading, one block of 54 fields a filter, selection count."""
     chosen = {"current": stack.in_force, "profile": stack.default, "policy": stack.policy}[request.scope]
-    rows = [terms.row(shown) for shown in _shown(chosen)]
+    rows = [terms.row(shown) for shown in _shown(chosen, now, offset)]
     available = len(rows)
     if request.names:
         rows = [row for row in rows if row["FilterName"] in request.names]
@@ -180,7 +181,7 @@ def display(stack: Stack, request: Request, release: str, now: int) -> Report:
     source = chosen.source if chosen else {"profile": "Stack Profile", "policy": "Stack Policy"}[request.scope]
     settings = chosen or in_force
     head = {
-        "release": release, "stack": stack.name, "time": ctime(now), "primary": PRIMARIES[request.primary][1],
+        "release": release, "stack": stack.name, "time": ctime(now, offset), "primary": PRIMARIES[request.primary][1],
         "function": "Display", "format": request.format.capitalize(), "source": source, "scope": scope,
         "available": available, "logging": "On" if settings.logging else fact("report-logging-off"),
         "predecap": "On" if settings.predecap else "Off", "dvipsec": "Yes" if _dvipsec(stack) else "No",
@@ -188,16 +189,18 @@ def display(stack: Stack, request: Request, release: str, now: int) -> Report:
     }  # fmt: skip
     return Report((
         Section("heading", HEADING + HEADING_FILTER, (head,)),
+        Section("", "\n", ({},) if rows else ()),
         Section("filters", DETAIL, tuple(rows)),
         Section("footer", FOOTER, ({"footer": fact("report-footer").format(count=len(rows)), "count": len(rows)},)),
     ))  # fmt: skip
 
 
-def _shown(chosen: FilterSet | None) -> Iterator[terms.Shown]:
-    if chosen is not None:
-        for rule, hits in zip(chosen.filters, chosen.hits, strict=True):
-            if not rule.hidden:
-                yield terms.Shown(rule, hits, chosen.created, chosen.created)
+def _shown(chosen: FilterSet | None, now: int, offset: int) -> Iterator[terms.Shown]:
+    """What is installed now: rules outside their time are not. (ipfdisplay)"""
+    for at in chosen.active(now, offset) if chosen is not None else ():
+        assert chosen is not None
+        if not chosen.filters[at].hidden:
+            yield terms.Shown(chosen.filters[at], chosen.hits[at], chosen.created, chosen.created)
 
 
 def _dvipsec(stack: Stack) -> bool:

@@ -2,19 +2,23 @@
 
 One packet and a million take the same path: `prepare` compiles what is in force once, `receive` judges one batch
 of frames, adds to the counters behind FilterMatches, and hands back what happened. A forwarded packet is judged
-twice, arriving and leaving; its verdict is the first deny, or permitted.
+twice, arriving and leaving; its verdict is the first deny, or permitted. Fragments that come in for this host or go
+out from it are judged as the datagram they make up, when it is complete; forwarded ones each by itself.
+(halz002 ipsecurity_routed_traffic_frag_pckts; engine.datagrams says what becomes of odd ones)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 from zsim import addresses
 from zsim.addresses import AddressRange
+from zsim.clock import SECOND
 from zsim.facts import fact
 from zsim.findings import Where
-from zsim.tcpip import interfaces
+from zsim.tcpip import discard, interfaces
 from zsim.tcpip.filters import OUTBOUND, VERSIONS, FilterRule, FilterSet, Hits, Service, lower
 from zsim.tcpip.stack import Stack
 
@@ -52,7 +56,8 @@ class Rewrite(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A stack's filters and addresses as the engine's tables. Made anew when either changes."""
+    """A stack's filters and addresses as the engine's tables. Made anew when either changes; what alone changes in
+    it is `trains`, the fragments that wait for the rest of their datagram."""
 
     stack: str
     in_force: FilterSet | None
@@ -62,6 +67,11 @@ class Prepared(NamedTuple):
     interfaces: tuple[str, ...]  # by the engine's interface number
     addresses: dict[tuple[str, int], int]  # (interface, version) -> its first home address
     compiled: bool
+    own: frozenset[tuple[int, int]]  # (version, address) of this stack
+    replies: bytes  # by row: does a denied packet get an ICMP message?
+    manner: discard.Manner
+    trains: engine.Trains
+    tables: dict[tuple[int, ...], engine.MatchTable]  # by the filters that are active; see `parts`
 
 
 class Outcome(NamedTuple):
@@ -70,8 +80,9 @@ class Outcome(NamedTuple):
     headers: engine.Headers
     judgement: engine.Judgement
     hits: tuple[Hits, ...]
-    local_fragments: int  # later fragments to or from this host, judged one by one though z/OS would reassemble
     events: tuple[FilterEvent, ...]
+    journey: engine.Journey
+    datagrams: tuple[engine.Datagram, ...]  # completed in it; the row of the last fragment stands for each
 
 
 STACK = "stack"  # layer of the rows that are no filters
@@ -93,9 +104,12 @@ def _stack_rows(stack: Stack) -> tuple[list[FilterRule], list[FilterRule]]:
     return rows[0], rows[1]
 
 
-def prepare(stack: Stack, compiled: bool, home: Sequence[tuple[int, int]] = ()) -> Prepared:
+def prepare(
+    stack: Stack, compiled: bool, home: Sequence[tuple[int, int]] = (), time: int = 0, offset: int = 0
+) -> Prepared:
     """Compile the filters in force and the stack's view of the world. `home` are further addresses that are to
-    count as this stack's own, (version, number)."""
+    count as this stack's own, (version, number). Rules with time conditions are those active at `time` in a zone
+    `offset` seconds east of UTC."""
     import engine
 
     here = stack.interfaces
@@ -115,21 +129,76 @@ def prepare(stack: Stack, compiled: bool, home: Sequence[tuple[int, int]] = ()) 
     filters = in_force.filters if in_force else ()
     before, after = _stack_rows(stack)
     rows = (*filters, *before, *after)
-    order = (
-        *range(len(filters), len(filters) + len(before)),
-        *range(len(filters)),
-        *range(len(filters) + len(before), len(rows)),
-    )
+    active = tuple(in_force.active(time, offset)) if in_force else ()
+    table = _table(rows, active, len(filters), compiled)
     gate = bool(in_force and in_force.logging)
     return Prepared(
         stack.name, in_force, rows,
         engine.RuleSet(
-            engine.compile_rules([lower(rows[at], at) for at in order], compiled=compiled),
-            bytes(row.denies for row in rows), bytes(gate and row.logs for row in rows),
+            table, bytes(row.denies for row in rows), bytes(gate and row.logs for row in rows),
         ),
         engine.place(own, groups, routes, [here.attachments[name].secclass for name in physical], compiled=compiled),
         tuple(physical), {(each.interface, each.version): each.address for each in reversed(here.home)}, compiled,
+        frozenset((version, address) for version, address, _ in own),
+        bytes(row.denies and row.discard == "ICMP" for row in rows),
+        discard.manner(
+            {4: _coded(stack, "IPCONFIG", "TTL"), 6: _coded(stack, "IPCONFIG6", "HOPLIMIT")}, interfaces.groups(here)
+        ),
+        _trains(_coded(stack, "IPCONFIG", "REASSEMBLYTIMEOUT")), {active: table},
     )  # fmt: skip
+
+
+def _table(rows: Sequence[FilterRule], active: Sequence[int], filters: int, compiled: bool) -> engine.MatchTable:
+    """The active filters between the stack's own rows: what is not forwarded first, what is not filtered last."""
+    import engine
+
+    own = range(filters, len(rows))
+    order = (
+        *(at for at in own if rows[at].denies),
+        *active,
+        *(at for at in own if not rows[at].denies),
+    )
+    return engine.compile_rules([lower(rows[at], at) for at in order], compiled=compiled)
+
+
+def parts(prepared: Prepared, frames: engine.Frames, offset: int) -> Iterator[tuple[engine.Frames, Prepared]]:
+    """The batch in runs of frames during which the same rules are installed, with the tables of each: rules with a
+    time condition are installed and removed by the time of the packets."""
+    import engine
+
+    in_force = prepared.in_force
+    if in_force is None or not in_force.timed:
+        yield frames, prepared
+        return
+    times = frames.time.tolist()
+    first = 0
+    while first < len(times):
+        until = in_force.until(times[first], offset)
+        last = first + 1
+        while last < len(times) and times[first] <= times[last] < until:
+            last += 1
+        active = tuple(in_force.active(times[first], offset))
+        if active not in prepared.tables:
+            prepared.tables[active] = _table(prepared.rows, active, len(in_force.filters), prepared.compiled)
+        rules = prepared.rules._replace(table=prepared.tables[active])
+        yield engine.part(frames, first, last), prepared._replace(rules=rules)
+        first = last
+
+
+def _coded(stack: Stack, statement: str, parameter: str) -> int | None:
+    """The number the profile gives a parameter; None where it is not coded."""
+    words = stack.settings.get(statement, {}).get(parameter)
+    return int(words[0]) if words else None
+
+
+def _trains(timeout: int | None) -> engine.Trains:
+    """No fragments yet. REASSEMBLYTIMEOUT is of IPv4; that of IPv6 is fixed. (RFC 8200 section 4.5)"""
+    import engine
+
+    seconds = fact("reassembly-timeout")
+    return engine.Trains(
+        {4: (timeout or seconds[0]) * SECOND, 6: seconds[1] * SECOND}, fact("reassembly-overlap-spoils")
+    )
 
 
 def receive(
@@ -144,30 +213,29 @@ def receive(
         engine.rewrite(headers, old.version, old.low, old.high, new.low)
     given = prepared.interfaces.index(arrival) if arrival is not None else None
     journey = engine.orient(headers, prepared.vantage, given)
+    datagrams = engine.reassemble(frames, headers, journey, prepared.trains)
     judgement = engine.judge(headers, journey, prepared.vantage, prepared.rules)
-    hits = _count(prepared, frames, judgement)
+    hits = _count(prepared, frames, judgement, datagrams)
     if prepared.in_force is not None:
         kept = prepared.in_force.hits
         kept[:] = [before + more if more.matches else before for before, more in zip(kept, hits, strict=False)]
     events = [event for leg in judgement.legs for event in _events(prepared, frames, leg)]
     events.sort(key=lambda event: event[0])
-    fragments = sum(_local_fragments(leg) for leg in judgement.legs)
-    return Outcome(headers, judgement, hits, fragments, tuple(event for _, event in events))
+    return Outcome(headers, judgement, hits, tuple(event for _, event in events), journey, datagrams)
 
 
-def _local_fragments(leg: engine.Leg) -> int:
-    import engine
-
-    listed = (p for p, status in enumerate(leg.headers.status) if status == engine.FRAGMENT)
-    return sum(not engine.cell(leg.headers, "routed", p) for p in listed)
-
-
-def _count(prepared: Prepared, frames: engine.Frames, judgement: engine.Judgement) -> tuple[Hits, ...]:
+def _count(
+    prepared: Prepared, frames: engine.Frames, judgement: engine.Judgement, datagrams: Sequence[engine.Datagram]
+) -> tuple[Hits, ...]:
+    """What each row decided; a datagram is one match of all the octets of its fragments."""
     import engine
 
     counters = engine.Counters.of(len(prepared.rows), prepared.compiled)
+    length = copy(frames.length) if datagrams else frames.length
+    for datagram in datagrams:
+        length[datagram.packet] = datagram.octets
     for leg in judgement.legs:
-        engine.count(leg.rule, engine.take(frames.time, leg.packet), engine.take(frames.length, leg.packet), counters)
+        engine.count(leg.rule, engine.take(frames.time, leg.packet), engine.take(length, leg.packet), counters)
     return tuple(
         Hits(packets, octets, first, last) if packets else Hits()
         for packets, octets, first, last in counters.to_rows()[:-1]
