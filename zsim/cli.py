@@ -27,7 +27,7 @@ from zsim.system import PAGENT, SYSLOGD, TCPIP, System
 
 if TYPE_CHECKING:
     import engine
-    from zsim.tcpip.traffic import Outcome, Rewrite
+    from zsim.tcpip.traffic import Outcome, Prepared, Rewrite
 
     Recorder = Callable[[engine.Frames, Outcome], object]
 
@@ -440,6 +440,14 @@ def _interface(system: System, name: str | None) -> str | None:
     return name.upper() if name is not None else None
 
 
+def _prepare(system: System, compiled: bool, home: list[tuple[int, int]]) -> Prepared:
+    """The tables to judge packets with. Raises ProfileError where no stack is up."""
+    if not system.stacks:
+        task = next((task.name for task in system.tasks.values() if task.program == TCPIP), "TCPIP")
+        raise ProfileError(f'stack {system.stack.name} is not running; zsim console "S {task}" starts it')
+    return system.prepare(compiled, home)
+
+
 @contextmanager
 def _compiling() -> Iterator[None]:
     """Say when a kernel compiles for the first time."""
@@ -510,7 +518,7 @@ def replay(
     with _session(place, write=True) as running, _compiling():
         compiled = files.wants_compiled(captures)
         code, stopped = _tell_doubts(running), False
-        tally = Tally(running.prepare(compiled, home))
+        tally = Tally(_prepare(running, compiled, home))
         arrival = _interface(running, interface)
         flush = partial(profiles.save_files, running, place)
         begun = time.perf_counter()
@@ -765,7 +773,7 @@ def send(
             raise ProfileError(str(why)) from None
         compiled = len(made) * count > _PLAIN_PACKETS
         arrival = _interface(running, interface)
-        tally = Tally(running.prepare(compiled, home))
+        tally = Tally(_prepare(running, compiled, home))
         begun = time.perf_counter()
         every = [(running.clock.now, packet) for packet in made] * count
         play(running, tally, [engine.frames_of(every, linktype, compiled)], arrival, rewrites)
@@ -818,8 +826,8 @@ def warm() -> None:
 
     engine.warm(tell)
     seconds = time.perf_counter() - begun
-    click.echo(f"{len(compiled)} kernels compiled, the rest were ready ({seconds:.1f} s)" if compiled
-               else f"all kernels were ready ({seconds:.1f} s)")  # fmt: skip
+    done = f"{len(compiled)} kernels compiled" if compiled else "all kernels were ready"
+    click.echo(f"{done} ({seconds:.1f} s)")
 
 
 if __name__ == "__main__":

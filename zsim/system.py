@@ -12,15 +12,16 @@ to syslogd's files, to the stack.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from zsim import messages, started, unix
 from zsim.clock import Clock, zone_offset
 from zsim.commands import Command, command, match, verb_known
 from zsim.config import profile, syslogconf
+from zsim.config.source import abbreviates
 from zsim.facts import choosing
 from zsim.files import Files, unix_path
 from zsim.findings import ERROR, UNKNOWN, Finding, Where, did_you_mean, finding
@@ -356,24 +357,26 @@ def _digest(text: object) -> str:
 # ---- operator commands -----------------------------------------------------------------------------------------
 
 
-@command("VARY TCPIP,{job},Obeyfile,{dsn}")
-def obeyfile(system: System, job: str, dsn: str) -> Reply:
+@command("VARY TCPIP,{job},{action},{operand}")
+def vary_tcpip(system: System, job: str, action: str, operand: str) -> Reply:
+    """Change the running stack: Obeyfile,dsn; SYNTAXcheck,dsn; STArt,name; STOp,name."""
+    run = next((run for name, run in VARY_TCPIP.items() if action and abbreviates(action, name)), None)
+    if run is None:
+        return Reply((messages.IEE535I(verb="VARY"),), done=False)
+    names = [task.job for task in system.tasks.values() if task.program == TCPIP and task.running]
+    if not names or job not in ("", system.stack.name, *names):
+        hint = did_you_mean(job, names, f"the stack is {names[0]}" if names else "start TCPIP first")
+        noted = finding("bad-system", Where("console", 1, 9), what=f"no stack {job or TCPIP} is running", hint=hint)
+        return Reply((messages.IEE341I(job=job or TCPIP),), (noted,), False)
+    text = f"VARY TCPIP,{job},{action},{operand}"
+    where = Where("console", 1, len(text) - len(operand) + 1)
+    reply = run(system, operand.removeprefix("DSN="), where)
+    return reply._replace(messages=(messages.EZZ0060I(command=text), *reply.messages))
+
+
+def _obey(system: System, dsn: str, where: Where) -> Reply:
     """Change the running configuration from a file."""
-    return _obey(system, job, dsn, f"VARY TCPIP,{job},OBEYFILE,{dsn}")
-
-
-@command("VARY TCPIP,{job},CMD=Obeyfile,{dsn}")
-def obeyfile_keyword(system: System, job: str, dsn: str) -> Reply:
-    """Change the running configuration from a file, in keyword form."""
-    return _obey(system, job, dsn, f"VARY TCPIP,{job},CMD=OBEYFILE,{dsn}")
-
-
-def _obey(system: System, job: str, dsn: str, text: str) -> Reply:
-    refused = _not_there(system, job)
-    if refused:
-        return refused
-    read, opened, findings = system._profile(dsn.removeprefix("DSN="), _operand(text, dsn), "OBEYFILE")
-    issued = [messages.EZZ0060I(command=text), *opened]
+    read, issued, findings = system._profile(dsn, where, "OBEYFILE")
     if read is not None:
         findings += stack.obey(system.stack, read, system.clock.now)
         issued += [*stack.announced(read), *_profile_end(read, findings, "OBEYFILE")]
@@ -383,22 +386,7 @@ def _obey(system: System, job: str, dsn: str, text: str) -> Reply:
     return Reply((*issued, *started), tuple(findings), not failed)
 
 
-def _operand(text: str, operand: str) -> Where:
-    """The place of the last operand of a command."""
-    return Where("console", 1, len(text) - len(operand) + 1)
-
-
-def _not_there(system: System, job: str) -> Reply | None:
-    """VARY TCPIP,job names a stack by its procedure; without one there is one stack."""
-    names = [task.job for task in system.tasks.values() if task.program == TCPIP and task.running]
-    if names and job in ("", system.stack.name, *names):
-        return None
-    hint = did_you_mean(job, names, f"the stack is {names[0]}" if names else "start TCPIP first")
-    noted = finding("bad-system", Where("console", 1, 9), what=f"no stack {job or TCPIP} is running", hint=hint)
-    return Reply((messages.IEE341I(job=job or TCPIP),), (noted,), False)
-
-
-def _profile_end(read: profile.Profile, findings: Sequence[Finding], type: str) -> Iterable[IssuedMessage]:
+def _profile_end(read: profile.Profile, findings: Sequence[Finding], type: str) -> Iterator[IssuedMessage]:
     """The messages of the statements, those that close the file, and those that follow from it."""
     late = [each for each in findings if each.id == "no-home"]
     yield from (message for each in findings if each not in late for message in messages.again(each.issued))
@@ -408,48 +396,34 @@ def _profile_end(read: profile.Profile, findings: Sequence[Finding], type: str) 
     yield from (message for each in late for message in messages.again(each.issued))
 
 
-@command("VARY TCPIP,{job},SYNTAXcheck,{dsn}")
-def syntaxcheck(system: System, job: str, dsn: str) -> Reply:
+def _syntax_check(system: System, dsn: str, where: Where) -> Reply:
     """Read a profile or OBEYFILE, report its mistakes and change nothing."""
-    text = f"VARY TCPIP,{job},SYNTAXCHECK,{dsn}"
-    refused = _not_there(system, job)
-    if refused:
-        return refused
-    read, opened, findings = system._profile(dsn.removeprefix("DSN="), _operand(text, dsn), "SYNTAXCHECK")
-    issued = [messages.EZZ0060I(command=text), messages.EZZ0061I(), *opened]
+    read, issued, findings = system._profile(dsn, where, "SYNTAXCHECK")
     if read is not None:
         issued += _profile_end(read, findings, "SYNTAXCHECK")
     failed = any(each.severity == ERROR for each in findings)
-    issued += [messages.EZZ0064I() if failed else messages.EZZ0062I(), messages.EZZ0065I()]
-    return Reply(tuple(issued), tuple(findings), not failed)
+    verdict = messages.EZZ0064I() if failed else messages.EZZ0062I()
+    return Reply((messages.EZZ0061I(), *issued, verdict, messages.EZZ0065I()), tuple(findings), not failed)
 
 
-@command("VARY TCPIP,{job},STArt,{name}")
-def start_device(system: System, job: str, name: str) -> Reply:
-    """Start a device or interface."""
-    return _activate(system, job, "START", name)
-
-
-@command("VARY TCPIP,{job},STOp,{name}")
-def stop_device(system: System, job: str, name: str) -> Reply:
-    """Stop a device or interface."""
-    return _activate(system, job, "STOP", name)
-
-
-def _activate(system: System, job: str, action: str, name: str) -> Reply:
-    refused = _not_there(system, job)
-    if refused:
-        return refused
-    text = f"VARY TCPIP,{job},{action},{name}"
-    place = _operand(text, name)
-    statement = profile.Activation(action, name, place, {"name": place})
+def _activate(system: System, name: str, where: Where, action: str) -> Reply:
+    """Start or stop a device or interface."""
     here = system.stack.interfaces
+    statement = profile.Activation(action, name, where, {"name": where})
     findings = interfaces.activate(here, statement)
-    first = messages.EZZ0060I(command=text)
     if findings:
         why = (message for each in findings for message in messages.again(each.issued))
-        return Reply((first, *why, messages.EZZ0059I(command=action)), tuple(findings), False)
-    return Reply((first, messages.EZZ0053I(command=action), *interfaces.activity(here, (statement,))))
+        return Reply((*why, messages.EZZ0059I(command=action)), tuple(findings), False)
+    return Reply((messages.EZZ0053I(command=action), *interfaces.activity(here, (statement,))))
+
+
+VARY_TCPIP: Mapping[str, Callable[[System, str, Where], Reply]] = {
+    "Obeyfile": _obey,
+    "CMD=Obeyfile": _obey,
+    "SYNTAXcheck": _syntax_check,
+    "STArt": partial(_activate, action="START"),
+    "STOp": partial(_activate, action="STOP"),
+}
 
 
 @command("MODIFY {job},REFRESH")
@@ -478,5 +452,5 @@ def _reread(system: System, job: str, only_changed: bool = False) -> Reply:
 
 
 CONSOLE: tuple[Command, ...] = (
-    obeyfile, obeyfile_keyword, syntaxcheck, start_device, stop_device, refresh, update, *started.COMMANDS,
+    refresh, update, *started.COMMANDS, vary_tcpip,
 )  # fmt: skip

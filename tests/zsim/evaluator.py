@@ -123,9 +123,8 @@ def profile_rows(block: Ipsec, versions: Sequence[int]) -> list[Row]:
         for number, rule in enumerate(block.rules, 1):
             if rule.version != version:
                 continue
-            service, extension = rule.service, 0
-            for direction in _directions(service, version):
-                extension += 1
+            service = rule.service
+            for extension, direction in enumerate(_directions(service, version), 1):
                 made = Row(
                     f"SYSDEFAULTRULE.{number}", extension, "", version, direction, "Permit",
                     "All" if rule.log else "None", "Silent", "", rule.source, rule.dest, *_tests(service),
@@ -196,7 +195,9 @@ def route(version: int, address: int, here: World) -> str:
         if port.version == version and port.address >> width - port.bits == address >> width - port.bits
     ]
     known += [
-        (dest.bits or 0, name) for dest, name in here.routes if dest.version == version and dest.low <= address <= dest.high
+        (dest.bits or 0, name)
+        for dest, name in here.routes
+        if dest.version == version and dest.low <= address <= dest.high
     ]
     return max(known)[1]
 
@@ -245,7 +246,7 @@ def matches(each: Row, view: View, direction: str, routed: bool, secclass: int) 
         return False  # the local side must not open (6.5)
     if each.connect == "OutboundConnect" and direction == INBOUND and view.request:
         return False  # nor accept
-    if each.scope == "Local" and routed or each.scope == "Routed" and not routed:
+    if each.scope == ("Local" if routed else "Routed"):
         return False
     if each.secclass not in (0, secclass):
         return False

@@ -189,7 +189,9 @@ def _single(random: Random, version: int) -> tuple[Range, str]:
 
 def _prefix(random: Random, version: int) -> tuple[Range, str]:
     width = WIDTH[version]
-    bits = random.choice((8, 16, 24, 28, 30, 31, 32, 1, 0) if version == 4 else (16, 32, 33, 48, 64, 65, 96, 127, 128, 0))
+    bits = random.choice(
+        (8, 16, 24, 28, 30, 31, 32, 1, 0) if version == 4 else (16, 32, 33, 48, 64, 65, 96, 127, 128, 0)
+    )
     number = _near(random, version)
     low = number >> width - bits << width - bits
     shown = random.choice((low, low, number))  # host bits are cleared silently
@@ -364,7 +366,9 @@ class _Maker:
         """A number or range and how it is written. Port 0 alone is any."""
         if limit == 255 and self.maybe(0.1):
             return None, "All"
-        low = self.random.choice((0, 3, 8, 20, 21, 133, 254, 255) if limit == 255 else (0, 1, 20, 53, 1023, 1024, 65535))
+        low = self.random.choice(
+            (0, 3, 8, 20, 21, 133, 254, 255) if limit == 255 else (0, 1, 20, 53, 1023, 1024, 65535)
+        )
         if self.maybe(0.5):
             return (None if low == 0 and limit == 65535 else (low, low)), str(low)
         high = min(limit, low + self.random.choice((0, 1, 5, 1000, limit)))
@@ -395,9 +399,7 @@ class _Maker:
         return (service,)
 
     def service_group(self, statement: Statement) -> tuple[Service, ...]:
-        return tuple(
-            each for _ in range(self.random.choice((1, 2, 3))) for each in self.service_part(statement)
-        )
+        return tuple(each for _ in range(self.random.choice((1, 2, 3))) for each in self.service_part(statement))
 
     # rules
 
@@ -942,7 +944,13 @@ def _default_end(random: Random, version: int) -> tuple[Range, str]:
 
 
 def _default_protocol(random: Random, version: int) -> tuple[Service, str]:
-    names = {"*": None, "TCP": 6, "UDP": 17, "ICMP" if version == 4 else "ICMPV6": 1 if version == 4 else 58, "OSPF": 89}
+    names = {
+        "*": None,
+        "TCP": 6,
+        "UDP": 17,
+        "ICMP" if version == 4 else "ICMPV6": 1 if version == 4 else 58,
+        "OSPF": 89,
+    }
     word = random.choice(sorted(names))
     protocol = names[word]
     if protocol is not None and random.random() < 0.3:
@@ -1004,7 +1012,8 @@ def packets(random: Random, here: World, rows: Sequence[Any], count: int) -> lis
     dest_port, type, code, scope and fragments."""
     likely = [row for row in rows if row.scope != "Local" or _home(here, row)] or rows
     return [
-        _packet(random, here, random.choice(rows if random.random() < 0.2 else likely), number) for number in range(count)
+        _packet(random, here, random.choice(rows if random.random() < 0.2 else likely), number)
+        for number in range(count)
     ]
 
 
@@ -1025,12 +1034,17 @@ def _packet(random: Random, here: World, row: Any, number: int) -> Sent:
     version = row.version
     limit = 2 ** WIDTH[version] - 1
     ends = [
-        _near(random, version) if each.bits == 0 and random.random() < 0.7 else _edge(random, each.low, each.high, limit)
+        _near(random, version)
+        if each.bits == 0 and random.random() < 0.7
+        else _edge(random, each.low, each.high, limit)
         for each in (row.source, row.dest)
     ]
     own = [port.address for port in here.ports if port.version == version]
     if random.random() < {"Local": 0.95, "Both": 0.5, "Routed": 0.1}[row.scope]:
-        ends[1 if row.direction == "Inbound" else 0] = random.choice(_home(here, row) or own)
+        here_at, there = (1, 0) if row.direction == "Inbound" else (0, 1)
+        ends[here_at] = random.choice(_home(here, row) or own)
+        if ends[there] in own and random.random() < 0.9:  # what stays within the stack is not filtered
+            ends[there] = _near(random, version)
     if random.random() < 0.05:
         groups = ("224.0.0.5", "255.255.255.255", "10.1.1.255") if version == 4 else ("ff02::5", "ff02::1:ff00:2")
         ends[1] = _number(random.choice(groups))
@@ -1137,7 +1151,9 @@ def _whole(random: Random, view: View, upper: bytes) -> bytes:
     return _ipv6(view, rest, after)
 
 
-def _ipv4(view: View, payload: bytes, number: int = 1, offset: int = 0, more: bool = False, options: bytes = b"") -> bytes:
+def _ipv4(
+    view: View, payload: bytes, number: int = 1, offset: int = 0, more: bool = False, options: bytes = b""
+) -> bytes:
     assert view.protocol is not None
     header = 20 + len(options)
     start = struct.pack("!BBHHHBBH", 0x40 | header // 4, 0, header + len(payload), number,
@@ -1166,7 +1182,8 @@ def _fragments(random: Random, view: View, upper: bytes, number: int, local: boo
     while len(datagram) - cuts[-1] > 8 and len(cuts) < 4 and random.random() < 0.6:
         cuts.append(cuts[-1] + 8 * random.randint(1, (len(datagram) - cuts[-1] - 1) // 8))
     pieces = [
-        (low, datagram[low:high], high < len(datagram)) for low, high in zip(cuts, [*cuts[1:], len(datagram)], strict=True)
+        (low, datagram[low:high], high < len(datagram))
+        for low, high in zip(cuts, [*cuts[1:], len(datagram)], strict=True)
     ]
     shown = _shown(view, datagram[:first])
     if not local:
@@ -1188,4 +1205,6 @@ def _fragment(view: View, number: int, low: int, data: bytes, more: bool) -> byt
 
 def _routed_chain(view: View, random: Random, number: int) -> bytes:
     """A later IPv6 fragment whose first header was another extension: the upper layer cannot be known."""
-    return _ipv6(view, struct.pack("!BBHI", random.choice((60, 43)), 0, 64 | random.getrandbits(1), number) + bytes(16), 44)
+    return _ipv6(
+        view, struct.pack("!BBHI", random.choice((60, 43)), 0, 64 | random.getrandbits(1), number) + bytes(16), 44
+    )

@@ -103,6 +103,7 @@ def differences(seed: int, count: int, tally: Counter[str]) -> Iterator[str]:
                     f"seed {seed}, frame {at} of {count} packets, {mode}, arrival {arrival}:\n  {which[0]}\n"
                     f"  reference: {which[1:]}\n  zsim:      {thought}\n  octets: {octets[at][1].hex()}"
                 )
+        where = f"seed {seed}, {count} packets, {mode}"
         counted = Counter(leg.by for _, found in expected for leg in found if isinstance(leg.by, Row))
         shown = {
             evaluator.row(rule): hits.matches
@@ -110,7 +111,7 @@ def differences(seed: int, count: int, tally: Counter[str]) -> Iterator[str]:
             if hits.matches and not rule.hidden
         }
         if counted != shown:
-            yield f"seed {seed}, {count} packets, {mode}: matches {counted - Counter(shown)}, {Counter(shown) - counted}"
+            yield f"{where}: matches {counted - Counter(shown)}, {Counter(shown) - counted}"
         logged = Counter(
             (leg.by, leg.direction) for _, found in expected for leg in found
             if made.logging and isinstance(leg.by, Row) and evaluator.logs(leg.by)
@@ -120,7 +121,7 @@ def differences(seed: int, count: int, tally: Counter[str]) -> Iterator[str]:
             for event in outcome.events
         )
         if logged != events:
-            yield f"seed {seed}, {count} packets, {mode}: records {logged - events}, {events - logged}"
+            yield f"{where}: records {logged - events}, {events - logged}"
 
 
 def _implicit(row: Row) -> bool:

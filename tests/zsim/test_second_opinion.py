@@ -68,7 +68,7 @@ VALUES = ("NUMBER", "NUMBERS", "ALL", "EVERY", "ADDRESS", "PREFIX", "RANGE", "MA
 def _is_address(word: str) -> bool:
     try:
         ends = [ipaddress.ip_network(part, strict=False) for part in word.split("-")]
-        return len(ends) == 1 or ends[0].version == ends[1].version and ends[0][0] <= ends[1][0]  # type: ignore[operator]
+        return len(ends) == 1 or (ends[0].version == ends[1].version and ends[0][0] <= ends[1][0])  # type: ignore[operator]
     except ValueError:
         return False
 

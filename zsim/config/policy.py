@@ -18,6 +18,7 @@ Source: halz001, general syntax rules for Policy Agent; one topic per statement;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -118,6 +119,8 @@ def _numbers(limit: int, word_for_any: str = "", zero_is_any: bool = False) -> F
                 low, high = (number(part, 0, limit) for part in head.split(mark, 1))
                 return _ordered(low, high), 1
         low = number(head, 0, limit)
+        if len(words) > 1 and re.fullmatch(r"\d+[-:]\d+", words[1].text):
+            raise ValueError("the separators of a range are not mixed: write n m, n-m or n:m")
         if len(words) > 1 and words[1].text.isdigit():
             return _ordered(low, number(words[1].text, 0, limit)), 2
         return (None, 1) if zero_is_any and low == 0 and fact("policy-port-zero-any") else (Span(low, low), 1)
@@ -317,7 +320,7 @@ def parse(source: Source) -> Policy:
 
 def _rows(source: Source, findings: list[Finding]) -> Iterator[tuple[Token, ...]]:
     """The lines of the file. A brace behind a statement's name is an error, and read as if on a line of its own."""
-    for row in lines(source, "#"):
+    for row in lines(source, "#", glued=True):
         if len(row) > 1 and row[-1].text == "{" and row[0].upper in _TYPES:
             hint = "put { on a line of its own"
             findings.append(finding("syntax", row[-1].where, found="{", expected="the end of the line", hint=hint))

@@ -15,20 +15,22 @@
 starts an entry of it, else at the next word that starts a statement. Reading is all it does: the effect of a
 statement is in `tcpip.stack`, `tcpip.interfaces` and `tcpip.ports`. A statement zsim does not model is kept as
 `NotModelled`. INCLUDE is replaced by what it names; each file is read by itself, because a statement must lie wholly
-in one. `print(parse(source))` is the canonical form, see `profile_statements`.
+in one. `print(parse(source))` is the canonical form, see `profile_statements`. The readers
+of lists are in `profile_lists`, that of IPSEC in `profile_ipsec`, what all stand on in `profile_reader`.
 
 Source: z/OS Communications Server IP Configuration Reference (halz001), one topic per statement.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from zsim import addresses, messages
-from zsim.addresses import AddressRange
 from zsim.config.profile_ipsec import read_ipsec
+from zsim.config.profile_lists import Partly, read_home, read_ports, read_routes
 from zsim.config.profile_reader import (
     COMMENT,
     Bad,
@@ -37,7 +39,6 @@ from zsim.config.profile_reader import (
     Reader,
     Table,
     excluded,
-    matching,
     named,
     parameters,
     spellings,
@@ -45,7 +46,6 @@ from zsim.config.profile_reader import (
 )
 from zsim.config.profile_statements import (
     DEFAULT_SECCLASS,
-    UNRESERVED,
     Activation,
     Delete,
     Device,
@@ -68,25 +68,17 @@ from zsim.config.profile_statements import (
     Statement,
 )
 from zsim.config.profile_tables import (
-    ANY_JOB,
-    AUTHPORT,
     DEVICES,
     INTERFACE,
     INTERFACE_TYPES,
     IPCONFIG,
     IPCONFIG6,
-    JOBNAME,
-    MTU_WORDS,
     NOT_MODELLED,
     PORT_OF,
-    PORT_OPTIONS,
-    PORTRANGE_OPTIONS,
-    RESERVED,
-    ROUTE_OPTIONS,
     SETTINGS,
-    TRANSPORTS,
-    UNRSV_OPTIONS,
-    PortOption,
+    STATEMENTS,
+    misspelt,
+    starts_statement,
 )
 from zsim.config.source import Source, Token
 from zsim.facts import fact
@@ -99,8 +91,6 @@ __all__ = [
 ]  # fmt: skip
 
 Include = Callable[[str, Where], "Source | Finding"]
-LAST_PORT = 65535
-ALIKE = 0.8  # how like the name of a statement a word must be to be taken for it
 MOST_INCLUDES = 1000  # files that may include each other twice and twice again
 
 
@@ -183,21 +173,13 @@ def _statement(reader: Reader, name: str, statements: list[Statement]) -> None:
             statements.append(_not_modelled(reader, name, where))
         elif (read := READERS[name](reader, where)) is not None:
             statements.append(read)
-    except _Partly as partly:
+    except Partly as partly:
         statements.append(partly.statement)
         reader.report(partly.bad)
-        reader.until(_starts_statement)
+        reader.until(starts_statement)
     except Bad as bad:
         reader.report(bad)
-        reader.until(_starts_statement)
-
-
-class _Partly(Exception):
-    """A list that is good up to a bad entry: z/OS drops the rest. (profsyn, with HOME as the example)"""
-
-    def __init__(self, statement: Statement, bad: Bad) -> None:
-        self.statement, self.bad = statement, bad
-        bad.hint = f"{bad.hint or 'correct the entry'}; the rest of the list is dropped"
+        reader.until(starts_statement)
 
 
 def _unknown(reader: Reader, token: Token) -> None:
@@ -208,18 +190,7 @@ def _unknown(reader: Reader, token: Token) -> None:
     bad = reader.bad(token, "a statement", hint)
     reader.report(bad, "unknown-statement", word=bad.found, language="TCPIP profile")
     reader.at += 1
-    reader.until(_starts_statement)
-
-
-def _starts_statement(token: Token) -> bool:
-    return token.upper in STATEMENTS
-
-
-def _misspelt(token: Token, names: Iterable[str] = ()) -> bool:
-    """Does an unknown word look like the name of a statement, and less like one of `names`?"""
-    full = set(STATEMENTS.values())
-    near = difflib.get_close_matches(token.upper, {*full, *names}, n=1, cutoff=ALIKE)
-    return bool(near) and near[0] in full
+    reader.until(starts_statement)
 
 
 def _glued(reader: Reader) -> None:
@@ -230,23 +201,15 @@ def _glued(reader: Reader) -> None:
             reader.note("glued-comment", token.where, word=token.text)
 
 
-def _is_statement(reader: Reader, bad: Bad, entry: Where, names: Iterable[str] = ()) -> bool:
-    """Is the bad beginning of a list entry a misspelt statement? The reader is then back in front of it."""
-    token = reader.words[reader.at - 1]
-    if bad.where != entry or token.where != entry or not _misspelt(token, names):
-        return False
-    reader.at -= 1
-    return True
-
-
-def _ends_unread(reader: Reader) -> Callable[[Token], bool]:
-    """Where a statement that is kept unread ends: at the next one, though it be misspelt at the start of a line."""
-    line = reader.here.line
+def _ends_unread(start: Where) -> Callable[[Token], bool]:
+    """Where a statement that is kept unread ends: at the next one, though it be misspelt, if that stands in a line of
+    its own and no further in than the statement did."""
+    line = start.line
 
     def ends(token: Token) -> bool:
         nonlocal line
         first, line = token.where.line != line, token.where.line
-        return _starts_statement(token) or (first and _misspelt(token))
+        return starts_statement(token) or (first and token.where.column <= start.column and misspelt(token))
 
     return ends
 
@@ -284,7 +247,7 @@ def _unread(reader: Reader, table: Table, statement: str) -> Callable[[Token], B
 
     def bad(token: Token) -> Bad:
         hint = did_you_mean(token.text, table.rows)
-        if _misspelt(token, table.rows) or (reader.on_new_line and not hint):
+        if misspelt(token, table.rows) or (reader.on_new_line and not hint):
             raise Elsewhere
         return Bad(token.text, token.where, f"a parameter of {statement}", hint)
 
@@ -311,7 +274,7 @@ def _settings(statement: str) -> Callable[[Reader, Where], Settings]:
 
 def _coded(reader: Reader, table: Table, statement: str) -> Coded:
     """The parameters of a statement in canonical order."""
-    found, _ = parameters(reader, table, _starts_statement, _unread(reader, table, statement))
+    found, _ = parameters(reader, table, starts_statement, _unread(reader, table, statement))
     return found._replace(words=table.sorted(found.words))
 
 
@@ -352,7 +315,7 @@ def _interface_parameters(reader: Reader, version: int, statement: str) -> Coded
     table = INTERFACE[version]
 
     def unknown(token: Token) -> Bad | None:
-        if _misspelt(token, table.rows):
+        if misspelt(token, table.rows):
             raise Elsewhere
         hint = did_you_mean(token.text, table.rows)
         if hint or COMMENT in token.text or not token.text[0].isalpha():
@@ -360,7 +323,7 @@ def _interface_parameters(reader: Reader, version: int, statement: str) -> Coded
         reader.note("not-modelled", token.where, what=f"{token.upper} of {statement}", why="it is not in zsim's table")
         return None
 
-    found, good = parameters(reader, table, _starts_statement, unknown)
+    found, good = parameters(reader, table, starts_statement, unknown)
     for word in found.words.get("IPADDR", ()):
         good = _no_ipv4_compatible(reader, word, found.places["IPADDR"]) and good
     return found if good else None
@@ -387,12 +350,12 @@ def _complete(reader: Reader, statement: str, type: str, found: Coded, where: Wh
     missing = [" or ".join(names) for names in needed if not any(each in found.words for each in names)]
     for each in missing:
         reader.note("missing-attribute", where, statement=statement, name=each)
-    if missing or type not in fact("interface-order-enforced"):
+    if missing or type not in fact("interface-order-enforced").split():
         return not missing
     wanted = [each for names in needed for each in names if each in found.words]
-    late = next((each for each, due in zip(found.words, wanted, strict=False) if each != due), None)
-    if late is not None:
-        due = wanted[list(found.words).index(late)]
+    coded = [each for each in found.words if each != "CHPIDTYPE"]
+    late, due = next((pair for pair in zip(coded, wanted, strict=False) if pair[0] != pair[1]), ("", ""))
+    if late:
         raise Bad(late, found.places[late], due, f"the required parameters come first: {' '.join(wanted)}")
     return True
 
@@ -407,7 +370,7 @@ def _device(reader: Reader, where: Where) -> Device:
     _retired(reader, "DEVICE", "DEVICE, LINK and HOME", where)
     table = DEVICES.get(type)
     if table is None:
-        parameters = tuple(word.upper for word in reader.until(_ends_unread(reader)))
+        parameters = tuple(word.upper for word in reader.until(_ends_unread(where)))
     else:
         parameters = tuple(_coded(reader, table, f"DEVICE {name}").words)
     return Device(name, type, parameters, where, {"name": place})
@@ -416,7 +379,7 @@ def _device(reader: Reader, where: Where) -> Device:
 def _retired(reader: Reader, statement: str, called: str, where: Where) -> None:
     """EZZ0717I; which statements get it at which release is unconfirmed."""
     issued = messages.EZZ0717I(statement=statement, line=where.line)
-    shown = issued if statement in fact("retired-statements") else ""
+    shown = issued if statement in fact("retired-statements").split() else ""
     reader.note("retired", where, shown, statement=called)
 
 
@@ -426,202 +389,12 @@ def _link(reader: Reader, where: Where) -> Link | None:
     places = {"name": place, "type": reader.here}
     type, _ = named(reader, "a link type")
     token = reader.peek()
-    number = reader.take("a link number").text if token is not None and token.text.isdigit() else ""
+    number = reader.take("a link number").text if token is not None and re.fullmatch("[0-9]+", token.text) else ""
     device, places["device"] = named(reader, "a device name")
     found = _interface_parameters(reader, 4, f"LINK {name}")
     if found is None:
         return None
     return Link(name, type, device, INTERFACE[4].sorted(found.words), where, number, {**found.places, **places})
-
-
-def _home(reader: Reader, where: Where) -> Home:
-    """HOME { address link } ...; a bad entry drops the rest of the list."""
-    entries: list[HomeEntry] = []
-    while (token := reader.peek()) is not None and not _starts_statement(token):
-        try:
-            address = reader.value("a home address", _ipv4)
-            link, place = named(reader, "a link name")
-        except Bad as bad:
-            if _is_statement(reader, bad, token.where):
-                break
-            raise _Partly(Home(tuple(entries), where), bad) from None
-        entries.append(HomeEntry(4, address, link, token.where, {"link": place}))
-    return Home(tuple(entries), where)
-
-
-def _ipv4(text: str) -> int:
-    version, value = addresses.address(text)
-    if version != 4:
-        raise ValueError(f"{text} is not IPv4: an IPv6 interface has its IPADDR")
-    return value
-
-
-# ---- BEGINROUTES -----------------------------------------------------------------------------------------------
-
-_ROUTE_STARTS = spellings(("ROUTE", "ENDRoutes"))
-_MTU = spellings(("MTU",))
-_DEFAULTS = {"DEFAULT": 4, "DEFAULT6": 6}
-
-
-def _routes(reader: Reader, where: Where) -> Routes:
-    """BEGINROUTES { ROUTE ... } ENDROUTES; a bad route is left out."""
-    routes: list[Route] = []
-    while (token := reader.peek()) is not None:
-        try:
-            if reader.choice(_ROUTE_STARTS) == "ENDROUTES":
-                break
-            routes.append(_route(reader, token.where))
-        except Bad as bad:
-            if token.upper == "INCLUDE":
-                bad.hint = "a statement lies wholly in one file: include all from BEGINROUTES to ENDROUTES"
-            reader.report(bad)
-            reader.at += bad.where == token.where
-            reader.until(_starts_route)
-    else:
-        reader.note("missing-end", where, statement="BEGINROUTES", end="ENDROUTES")
-    return Routes(tuple(routes), where)
-
-
-def _starts_route(token: Token) -> bool:
-    return token.upper in _ROUTE_STARTS
-
-
-def _route(reader: Reader, where: Where) -> Route:
-    """dest/prefix | dest mask | dest HOST | DEFAULT | DEFAULT6, nexthop | =, link, MTU n, options."""
-    token = reader.peek()
-    dest = _destination(reader)
-    places = {"next hop": reader.here}
-    next_hop = _next_hop(reader, dest, token is not None and token.upper in _DEFAULTS)
-    link, places["link"] = named(reader, "a link or interface name")
-    reader.choice(_MTU)
-    mtu = reader.keyword(MTU_WORDS) or str(reader.number("DEFAULTSIZE or a number", *fact("profile-ranges")["mtu"]))
-    found, _ = parameters(reader, ROUTE_OPTIONS, _starts_route, _unread(reader, ROUTE_OPTIONS, "ROUTE"))
-    options = (word for key, words in ROUTE_OPTIONS.sorted(found.words).items() for word in (key, *words))
-    return Route(dest, next_hop, link, mtu, tuple(options), where, places)
-
-
-def _destination(reader: Reader) -> AddressRange:
-    token = reader.take("a destination")
-    if token.upper in _DEFAULTS:
-        return addresses.every(_DEFAULTS[token.upper])
-    try:
-        if "/" in token.text:
-            return addresses.prefix(token.text)
-        version, value = addresses.address(token.text)
-    except ValueError as why:
-        raise reader.bad(token, "a destination", str(why)) from None
-    mask = reader.take("a subnet mask or HOST")
-    if mask.upper == "HOST":
-        return AddressRange(version, value, value, addresses.WIDTH[version])
-    if version == 6:
-        issued = messages.EZZ0737I(option=mask.upper, statement="ROUTE", line=mask.where.line)
-        raise Bad(mask.text, mask.where, "HOST", "an IPv6 destination is address/prefix or address HOST", issued)
-    try:
-        return addresses.subnet(token.text, mask.text)
-    except ValueError as why:
-        raise reader.bad(mask, "a subnet mask or HOST", str(why)) from None
-
-
-def _next_hop(reader: Reader, dest: AddressRange, default: bool) -> int | None:
-    """`=` means directly attached; a default route cannot be. (halz001 beginroutesstatement)"""
-    token = reader.take("a next hop or =")
-    if token.text == "=":
-        if default:
-            raise reader.bad(token, "the address of a router", "a default route needs one")
-        return None
-    try:
-        version, value = addresses.address(token.text)
-        if version != dest.version:
-            raise ValueError(f"the destination is IPv{dest.version}")
-    except ValueError as why:
-        raise reader.bad(token, "a next hop or =", str(why)) from None
-    return value
-
-
-# ---- PORT, PORTRANGE -------------------------------------------------------------------------------------------
-
-_UNRSV = spellings((UNRESERVED,))
-_OPTIONS = spellings([name for option in PORT_OPTIONS for name in option.names])
-_USER = matching(JOBNAME, "a job name of 1 to 8 characters")
-
-
-def _port(reader: Reader, where: Where) -> PortList | None:
-    return _port_list(reader, where, "PORT", delete=False)
-
-
-def _portrange(reader: Reader, where: Where) -> PortList | None:
-    return _port_list(reader, where, "PORTRANGE", delete=False)
-
-
-def _port_list(reader: Reader, where: Where, statement: str, delete: bool) -> PortList | None:
-    """Entries up to the next statement; a bad one drops the rest. DENY for a named job spoils all. (ezz0146i)"""
-    entries: list[PortEntry] = []
-    read = _range_entry if statement == "PORTRANGE" else _port_entry
-    mistake: Bad | None = None
-    while not entries or ((token := reader.peek()) is not None and not _starts_statement(token)):
-        where_entry = reader.here
-        try:
-            entries.append(read(reader, where_entry))
-        except Bad as bad:
-            mistake = None if entries and _is_statement(reader, bad, where_entry, _OPTIONS) else bad
-            bad.hint = _option_hint(bad, entries) or bad.hint
-            break
-    spoilt = [_denies_a_job(reader, entry) for entry in entries]
-    found = PortList(statement, delete, tuple(entries), where) if not any(spoilt) else None
-    if mistake is not None:
-        raise _Partly(found, mistake) if found and entries else mistake
-    return found
-
-
-def _option_hint(bad: Bad, entries: list[PortEntry]) -> str:
-    """Why a word behind an entry is none of its options."""
-    name = _OPTIONS.get(bad.found.upper())
-    if name is None or not entries:
-        return did_you_mean(bad.found, set(_OPTIONS.values())) if entries else ""
-    if entries[-1].user in (RESERVED, AUTHPORT):
-        return f"{entries[-1].user} has no options"
-    return f"{name} stands out of order; the order is {', '.join(dict.fromkeys(_OPTIONS.values()))}"
-
-
-def _denies_a_job(reader: Reader, entry: PortEntry) -> bool:
-    if "DENY" not in entry.options or entry.user == ANY_JOB:
-        return False
-    issued = messages.EZZ0146I(line=entry.where.line)
-    text = f"DENY needs the job name *, not {entry.user}: the whole PORT statement is ignored"
-    reader.note("conflict", entry.where, issued, text=text, hint="code * or leave DENY out")
-    return True
-
-
-def _port_entry(reader: Reader, where: Where) -> PortEntry:
-    """number TCP|UDP user options, or UNRSV TCP|UDP user options."""
-    if reader.keyword(_UNRSV):
-        protocol, (user,) = reader.choice(TRANSPORTS), _USER(reader)
-        return PortEntry(0, 0, protocol, user, _options(reader, UNRSV_OPTIONS[protocol]), False, where)
-    port = reader.number("UNRSV or a port", 1, LAST_PORT)
-    protocol, (user,) = reader.choice(TRANSPORTS), _USER(reader)
-    options = {} if user == RESERVED else _options(reader, PORT_OPTIONS)
-    return PortEntry(port, port, protocol, user, options, False, where)
-
-
-def _range_entry(reader: Reader, where: Where) -> PortEntry:
-    """first count TCP|UDP user options. What lies beyond 65535 is cut off. (portrangestatement)"""
-    low = reader.number("the first port", 1, LAST_PORT)
-    high = low + reader.number("the number of ports", 1, LAST_PORT) - 1
-    protocol, (user,) = reader.choice(TRANSPORTS), _USER(reader)
-    options = {} if user in (RESERVED, AUTHPORT) else _options(reader, PORTRANGE_OPTIONS)
-    if high > LAST_PORT:
-        reader.note("cut-range", where, low=low, high=high, last=LAST_PORT)
-    return PortEntry(low, min(high, LAST_PORT), protocol, user, options, True, where)
-
-
-def _options(reader: Reader, order: tuple[PortOption, ...]) -> dict[str, str]:
-    """Options in the documented order; one out of order is no option."""
-    found: dict[str, str] = {}
-    for option in order:
-        name = reader.keyword(option.spellings)
-        if name is not None:
-            found[name] = option.value(reader)[0] if option.value else ""
-    return found
 
 
 # ---- START, STOP, DELETE ---------------------------------------------------------------------------------------
@@ -642,7 +415,7 @@ def _delete(reader: Reader, where: Where) -> Statement | None:
     """DELETE DEVICE | LINK name; DELETE PORT | PORTRANGE entries, whose options are read and mean nothing."""
     kind = reader.choice(_DELETABLE)
     if kind in ("PORT", "PORTRANGE"):
-        return _port_list(reader, where, kind, delete=True)
+        return read_ports(reader, where, kind, delete=True)
     name, place = named(reader, f"a {kind.lower()} name")
     return Delete(kind, name, where, {"name": place})
 
@@ -652,7 +425,7 @@ def _delete(reader: Reader, where: Where) -> Statement | None:
 
 def _not_modelled(reader: Reader, statement: str, where: Where) -> NotModelled:
     end, why, retired = KEPT[statement]
-    words = reader.until(lambda token: token.upper == end) if end else reader.until(_ends_unread(reader))
+    words = reader.until(lambda token: token.upper == end) if end else reader.until(_ends_unread(where))
     if end and reader.peek() is None:
         reader.note("missing-end", where, statement=statement, end=end)
     elif end:
@@ -668,23 +441,21 @@ def _not_modelled(reader: Reader, statement: str, where: Where) -> NotModelled:
 
 # ---- the statements --------------------------------------------------------------------------------------------
 
-_SPELLED: dict[str, Callable[[Reader, Where], Statement | None]] = {
-    "IPCONFig": _ipconfig,
+READERS: dict[str, Callable[[Reader, Where], Statement | None]] = {
+    "IPCONFIG": _ipconfig,
     "IPCONFIG6": _ipconfig6,
-    "GLOBALCONFig": _settings("GLOBALCONFIG"),
-    "NETMONitor": _settings("NETMONITOR"),
+    "GLOBALCONFIG": _settings("GLOBALCONFIG"),
+    "NETMONITOR": _settings("NETMONITOR"),
     "IPSEC": read_ipsec,
-    "INTERFace": _interface,
-    "DEVice": _device,
+    "INTERFACE": _interface,
+    "DEVICE": _device,
     "LINK": _link,
-    "HOME": _home,
-    "BEGINRoutes": _routes,
-    "PORT": _port,
-    "PORTRange": _portrange,
+    "HOME": read_home,
+    "BEGINROUTES": read_routes,
+    "PORT": partial(read_ports, statement="PORT"),
+    "PORTRANGE": partial(read_ports, statement="PORTRANGE"),
     "START": _activation("START"),
     "STOP": _activation("STOP"),
-    "DELEte": _delete,
+    "DELETE": _delete,
 }
-READERS = {name.upper(): read for name, read in _SPELLED.items()}
 KEPT = {name.upper(): kept for name, kept in NOT_MODELLED.items()}
-STATEMENTS = spellings((*_SPELLED, "INCLUDE", *NOT_MODELLED))

@@ -7,6 +7,8 @@ not give are `zsim.facts` "profile-ranges" and read when needed.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from zsim import addresses
@@ -27,6 +29,7 @@ from zsim.config.profile_reader import (
     subnet_mask,
     word,
 )
+from zsim.config.source import Token
 from zsim.facts import fact
 
 # ---- forms that several rows share -----------------------------------------------------------------------------
@@ -59,7 +62,6 @@ MULTIPATH = (
     Parameter("MULTIPATH", (maybe(one_of("PERConnection", "PERPacket")),), "MULTIPATH"),
     Parameter("NOMULTIPATH", (), "MULTIPATH"),
 )
-QDIO_PRIORITY = Parameter("QDIOPriority", (ranged("qdiopriority"),))
 
 IPCONFIG = Table(
     Parameter("ARPTO", (numeric(60, 86400),)),
@@ -72,11 +74,11 @@ IPCONFIG = Table(
     Parameter("FORMat", (one_of("LONG", "SHORT"),)),
     Parameter("IGNORERedirect"),
     Parameter("IPSECURITY"),
-    *flag("IQDIORouting", QDIO_PRIORITY),
+    *flag("IQDIORouting"),
     *MULTIPATH,
     *flag("PATHMTUDISCovery"),
-    *flag("QDIOACCELerator", QDIO_PRIORITY),
-    QDIO_PRIORITY,
+    *flag("QDIOACCELerator"),
+    Parameter("QDIOPriority", (ranged("qdiopriority"),)),
     Parameter("REASSEMBLytimeout", (ranged("reassemblytimeout"),)),
     *flag("SEGMENTATIONOFFLoad"),
     *flag("SOURCEVIPA"),
@@ -302,11 +304,18 @@ MONITOR = tuple(
     for each in ("AUTOREJOIN", "DELAYJOIN", "DYNROUTE", "JOIN", "MONINTERFACE", "RECOVERY")
     for option in (Parameter(each), Parameter(f"NO{each}"))
 )
-SMCR_OPTIONS = (
+_SMCR = Table(
     Parameter("PFID", (matching("[0-9A-F]{1,4}", "a PFID"),)), Parameter("PORTNum", (NUMBER,)),
     Parameter("MTU", (NUMBER,)), Parameter("FIXEDMemory", (NUMBER,)),
     Parameter("TCPKEEPmininterval", (NUMBER,)),
 )  # fmt: skip
+
+
+def _smcr(reader: Reader) -> tuple[str, ...]:
+    """One option of SMCR with its value; PFID may be repeated with its own PORTNUM and MTU."""
+    key = reader.choice(_SMCR.names)
+    return (key, *_SMCR.words(reader, key))
+
 
 GLOBALCONFIG = Table(
     Parameter("ADJUSTDVipamss", (one_of("AUTO", "ALL", "NONE"),)),
@@ -321,7 +330,6 @@ GLOBALCONFIG = Table(
     Parameter("NOEXPLICITBINDPORTRANGE", (), "EXPLICITBINDPORTRANGE"),
     Parameter("IKEDREQuired", (one_of("YES", "NO", "IFDYNIPSEC"),)),
     *flag("IQDMULTIWRITE"),
-    *flag("IQDIOMULTIWRITE"),
     Parameter("IQDVLANid", (numeric(1, 4094),)),
     Parameter("MAXRECS", (matching(r"\*|[0-9]{1,5}", "a number or *"),)),
     *flag("MLSCHKTERMinate"),
@@ -336,7 +344,7 @@ GLOBALCONFIG = Table(
     Parameter("SMCEID", (_to("ENDSMCEID"),)),
     Parameter("SMCPERMIT", (_to("ENDSMCPERMIT"),)),
     Parameter("SMCEXCLUDE", (_to("ENDSMCEXCLUDE"),)),
-    Parameter("SMCR", (maybe(several(lambda reader: _smcr(reader))),), "SMCR"),
+    Parameter("SMCR", (maybe(several(_smcr)),), "SMCR"),
     Parameter("NOSMCR", (), "SMCR"),
     Parameter("SYSPLEXMONitor", (), "", (*MONITOR, Parameter("TIMERSECS", (NUMBER,)))),
     Parameter("SYSPLEXWLMPoll", (numeric(1, 180),)),
@@ -355,14 +363,6 @@ GLOBALCONFIG = Table(
     Parameter("ZIIP", (), "", (*flag("IPSECURITY"), *flag("IQDIOMULTIWRITE"))),
 )  # fmt: skip
 
-
-def _smcr(reader: Reader) -> tuple[str, ...]:
-    """One option of SMCR with its value; PFID may be repeated with its own PORTNUM and MTU."""
-    key = reader.choice(_SMCR.names)
-    return (key, *_SMCR.words(reader, key))
-
-
-_SMCR = Table(*SMCR_OPTIONS)
 
 NETMONITOR = Table(
     Parameter("OFF", (), "SWITCH"),
@@ -427,3 +427,27 @@ NOT_MODELLED = {
     "VIPADYNAMIC": Kept("ENDVIPADYNAMIC", "it adds addresses to the home list"),
     "VIPASMPARMS": Kept(),
 }
+
+
+# ---- the names of statements -----------------------------------------------------------------------------------
+
+STATEMENTS = spellings(
+    (
+        "IPCONFig", "IPCONFIG6", "GLOBALCONFig", "NETMONitor", "IPSEC", "INTERFace", "DEVice", "LINK", "HOME",
+        "BEGINRoutes", "PORT", "PORTRange", "START", "STOP", "DELEte", "INCLUDE", *NOT_MODELLED,
+    )
+)  # fmt: skip
+STATEMENT_NAMES = frozenset(STATEMENTS.values())
+ALIKE = 0.8  # how like the name of a statement a word must be to be taken for it
+
+
+def starts_statement(token: Token) -> bool:
+    return token.upper in STATEMENTS
+
+
+def misspelt(token: Token, names: Iterable[str] = ()) -> bool:
+    """Does an unknown word look like the name of a statement, and less like one of `names`?"""
+    if not token.text[0].isalpha():
+        return False
+    near = difflib.get_close_matches(token.upper, {*STATEMENT_NAMES, *names}, n=1, cutoff=ALIKE)
+    return bool(near) and near[0] in STATEMENT_NAMES

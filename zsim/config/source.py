@@ -43,14 +43,17 @@ def tokens(source: Source, comment: str) -> Iterator[Token]:
         yield from line
 
 
-def lines(source: Source, comment: str) -> Iterator[tuple[Token, ...]]:
-    """The words of each line that has any."""
+def lines(source: Source, comment: str, glued: bool = False) -> Iterator[tuple[Token, ...]]:
+    """The words of each line that has any. With `glued` a comment may follow a word without a blank."""
     for number, line in enumerate(source.text.split("\n"), 1):
         words = []
         for found in _WORD.finditer(line):
             if found[0].startswith(comment):
                 break
-            words.append(Token(found[0], Where(source.name, number, found.start() + 1)))
+            word = found[0].split(comment, 1)[0] if glued else found[0]
+            words.append(Token(word, Where(source.name, number, found.start() + 1)))
+            if word != found[0]:
+                break
         if words:
             yield tuple(words)
 

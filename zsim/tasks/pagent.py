@@ -243,7 +243,7 @@ def _build(
     top = book.read(root)
     rules: list[FilterRule] = []
     configured: list[Configured] = []
-    counts: dict[str, int] = {}
+    counts: dict[int, int] = {}  # extensions of each rule, by its block
     before = len(findings)
     reached = list(_rules(book, top))
     if not reached and len(findings) == before:  # and no reference led nowhere
@@ -253,12 +253,14 @@ def _build(
         rule = _rule(book, block, group)
         if rule is not None:
             template, alternatives = rule
-            first = counts.get(template.name, 1)
+            first = counts.get(id(block), 1)
             made = list(filters.expand(template, alternatives, versions, first))
-            counts[template.name] = first + len(made)
+            counts[id(block)] = first + len(made)
             rules += made
             configured.append(_configured(book, block, template, alternatives))
+    _check_unreached(book, {id(block) for block, _ in reached})
     _report_unused(book)
+    findings[:] = dict.fromkeys(findings)  # one that several rules lead to is said once
     logging = top.value("FilterLogging") == "on"
     discard = top.value("ImplicitDiscardAction") or fact("policy-implicit-discard")
     rules += filters.policy_denies(versions, discard, logging, root.where)
@@ -350,22 +352,30 @@ def _time_conditions(book: _Book, checked: Checked) -> Iterator[TimeCondition]:
             yield TimeCondition(start, end, months, days, weekdays, read.value("TimeOfDayRange"), local)
 
 
+# The forms of a rule's address: which statement a reference names, None for an address that stands in the rule.
+_FORMS = {"Addr": None, "AddrSet": None, "AddrRef": "IpAddr", "AddrSetRef": "IpAddrSet", "AddrGroupRef": "IpAddrGroup"}
+
+
 def _ends(book: _Book, checked: Checked, side: str) -> tuple[AddressRange, ...]:
-    """The alternatives of one side, by kind of statement; every address of both families when none is coded."""
+    """The alternatives of one side in coded order; every address of both families when none is coded."""
+    coded = [
+        (where, type, value)
+        for form, type in _FORMS.items()
+        for value, where in zip(
+            checked.values.get(f"Ip{side}{form}", ()), checked.places.get(f"Ip{side}{form}", ()), strict=True
+        )
+    ]
+    if len(coded) > 1 and not fact("policy-repeats-allowed"):
+        again = sorted(where for where, _, _ in coded)[1]
+        book.findings.append(finding("too-many", again, name=f"Ip{side}Addr", count=len(coded), most=1))
     found: list[AddressRange] = []
-    for name in (f"Ip{side}Addr", f"Ip{side}AddrSet"):
-        for value in checked.values[name]:
-            found += value or ()
-    for type in ("IpAddr", "IpAddrSet", "IpAddrGroup"):
-        name = f"Ip{side}{type.removeprefix('Ip')}Ref"
-        for reference, where in zip(checked.values.get(name, ()), checked.places.get(name, ()), strict=True):
-            block = book.find(type, reference, where) if reference else None
+    for where, type, value in sorted(coded, key=lambda each: each[0]):
+        if value is not None and type is not None:
+            block = book.find(type, value, where)
             found += _addresses(book, block) if block else ()
-    coded = [f"Ip{side}Addr{kind}" for kind in ("", "Set", "Ref", "SetRef", "GroupRef")]
-    places = [where for name in coded for where in checked.places.get(name, ())]
-    if len(places) > 1 and not fact("policy-repeats-allowed"):
-        book.findings.append(finding("too-many", places[1], name=f"Ip{side}Addr", count=len(places), most=1))
-    return tuple(found) if places else policy.ANY_RANGES
+        else:
+            found += value or ()
+    return tuple(found) if coded else policy.ANY_RANGES
 
 
 def _addresses(book: _Book, block: Block) -> list[AddressRange]:
@@ -466,6 +476,32 @@ def _action(book: _Book, block: Block, checked: Checked) -> Checked | None:
             book.findings.append(wrong)
         return None
     return action
+
+
+def _check_unreached(book: _Book, reached: set[int]) -> None:
+    """What the policy does not reach has to be right as well: its values, its references."""
+    used = set(book.used)
+    for block in list(book.blocks.values()):
+        if (
+            block.type in ("IpFilterGroup", "IpServiceGroup", "IpAddrGroup", "IpFilterRule")
+            and id(block) not in reached
+        ):
+            _check_whole(book, block)
+    book.used = used
+
+
+def _check_whole(book: _Book, block: Block) -> None:
+    """One statement with everything inside it."""
+    if block.type == "IpFilterRule":
+        _rule(book, block, "")
+    elif block.type == "IpAddrGroup":
+        _addresses(book, block)
+    elif block.type in ("IpFilterGroup", "IpServiceGroup"):
+        inner = "IpFilterRule" if block.type == "IpFilterGroup" else "IpService"
+        for part in book.parts(book.read(block), inner):
+            book.read(part)
+            if inner == "IpFilterRule" and not part.name:
+                _rule(book, part, "")
 
 
 def _report_unused(book: _Book) -> None:

@@ -139,14 +139,15 @@ def _homeless(here: Interfaces, statements: tuple[profile.Statement, ...]) -> It
 
 
 def _device(file: File, statement: profile.Device) -> Iterator[Finding]:
-    """Adds; an existing name is an error, and so is the port of an INTERFACE. (deviceandlinkstmntsmpcipaosa)"""
-    here, name = file.here, statement.name
-    rival = next((each.name for each in here.attachments.values() if each.port == ("PORTNAME", name)), None)
+    """Adds; an existing name is an error, and so is the port of an IPv4 interface or of several IPv6 interfaces.
+    (deviceandlinkstmntsmpcipaosa)"""
+    here, name, where = file.here, statement.name, statement.places["name"]
+    sharing = [each for each in here.attachments.values() if each.port == ("PORTNAME", name)]
+    rivals = [each.name for each in sharing if each.version == 4 or len(sharing) > 1]
     if name in here.devices:
-        yield _conflict(statement.places["name"], f"DEVICE {name} is already defined", "DELETE it first")
-    elif rival is not None and statement.type == MPCIPA:
-        where = statement.places["name"]
-        yield _conflict(where, f"port {name} is that of INTERFACE {rival}", f"delete INTERFACE {rival} first")
+        yield _conflict(where, f"DEVICE {name} is already defined", "DELETE it first")
+    elif rivals and statement.type == MPCIPA:
+        yield _conflict(where, f"port {name} is that of INTERFACE {rivals[0]}", f"delete INTERFACE {rivals[0]} first")
     else:
         here.devices[name] = statement.type == VIRTUAL
         here.device_types[name] = statement.type
@@ -187,15 +188,13 @@ def _interface(file: File, statement: profile.Interface) -> Iterator[Finding]:
         name, statement.type, type.version, _class_of(here, statement), subnets=tuple(_subnets(words)),
         parameters=statement.parameters, started=type.virtual, virtual=type.virtual,
     )  # fmt: skip
-    device = new.port[1]
-    reason = _vlan_reason(here, new)
+    port, reason = new.port[1], _vlan_reason(here, new)
     if name in here.attachments:
-        yield _conflict(
-            statement.places["name"], f"INTERFACE {name} is already defined", "INTERFACE ... DELETE it first"
-        )
-    elif new.port[0] == "PORTNAME" and device in here.devices and not fact("interface-beside-device"):
-        where = statement.places["PORTNAME"]
-        yield _conflict(where, f"port {device} is that of DEVICE {device}", f"DELETE DEVICE {device} first")
+        text, hint = f"INTERFACE {name} is already defined", "INTERFACE ... DELETE it first"
+        yield _conflict(statement.places["name"], text, hint)
+    elif new.version == 4 and port in here.devices and not fact("interface-beside-device"):
+        where = statement.places.get("PORTNAME", statement.where)
+        yield _conflict(where, f"port {port} is that of DEVICE {port}", f"DELETE DEVICE {port} first")
     elif reason:
         yield _vlan_finding(statement, reason)
     else:
@@ -204,9 +203,9 @@ def _interface(file: File, statement: profile.Interface) -> Iterator[Finding]:
 
 
 def _class_of(here: Interfaces, statement: profile.Interface) -> int:
-    if statement.parameters.get("CHPIDTYPE") == ("OSM",):
-        return int(statement.parameters.get("SECCLASS", (str(here.osm_secclass),))[0])
-    return int(statement.parameters.get("SECCLASS", (str(DEFAULT_SECCLASS),))[0])
+    """SECCLASS as coded, else that of its kind."""
+    default = here.osm_secclass if statement.parameters.get("CHPIDTYPE") == ("OSM",) else DEFAULT_SECCLASS
+    return int(statement.parameters.get("SECCLASS", (str(default),))[0])
 
 
 def _subnets(words: tuple[str, ...]) -> Iterator[AddressRange]:
@@ -393,7 +392,7 @@ def _shown(entry: profile.HomeEntry) -> str:
 
 
 def _reserved(entry: profile.HomeEntry) -> bool:
-    reserved = (addresses.prefix(word) for word in fact("home-reserved"))
+    reserved = (addresses.prefix(word) for word in fact("home-reserved").split())
     return any(
         each.low <= entry.address <= each.high and not (entry.link == "LOOPBACK" and each.low >> 24 == 127)
         for each in reserved
@@ -426,29 +425,35 @@ def _routes(file: File, statement: profile.Routes) -> Iterator[Finding]:
 def _delete(file: File, statement: profile.Delete) -> Iterator[Finding]:
     """LINK needs a stopped device and no HOME entry, DEVICE no link, not even one deleted in the same file: DELETE
     works asynchronously. (deletestatement; the seed's steps; ezz0395i)"""
-    here, kind, name = file.here, statement.kind, statement.name
-    if kind == "LINK":
-        attachment = here.attachments.get(name)
-        if attachment is None or not attachment.device:
-            yield _undeleted(statement, "undefined", f"LINK {name} is not defined", "see the LINK statements")
-        elif attachment.started and not attachment.virtual:
-            yield _undeleted(statement, "", f"device {attachment.device} is started", f"STOP {attachment.device} first")
-        elif here.address_of(name, 4):
-            yield _undeleted(statement, "home", f"LINK {name} has a HOME entry", "replace the HOME list first")
-        else:
-            file.deleted[name] = attachment.device
-            _remove(here, name)
-        return
-    link = next((each.name for each in here.links_of(name)), None)
-    if link is None and fact("delete-link-asynchronous"):
-        link = next((each for each, device in file.deleted.items() if device == name), None)
+    return _delete_link(file, statement) if statement.kind == "LINK" else _delete_device(file, statement)
+
+
+def _delete_link(file: File, statement: profile.Delete) -> Iterator[Finding]:
+    here, name = file.here, statement.name
+    link = here.attachments.get(name)
+    if link is None or not link.device:
+        yield _undeleted(statement, "undefined", f"LINK {name} is not defined", "see the LINK statements")
+    elif link.started and not link.virtual:
+        yield _undeleted(statement, "", f"device {link.device} is started", f"STOP {link.device} first")
+    elif here.address_of(name, 4):
+        yield _undeleted(statement, "home", f"LINK {name} has a HOME entry", "replace the HOME list first")
+    else:
+        file.deleted[name] = link.device
+        _remove(here, name)
+
+
+def _delete_device(file: File, statement: profile.Delete) -> Iterator[Finding]:
+    here, name = file.here, statement.name
+    links = [each.name for each in here.links_of(name)]
+    if fact("delete-link-asynchronous"):
+        links += [link for link, device in file.deleted.items() if device == name]
     if name not in here.devices:
         yield _undeleted(statement, "undefined", f"DEVICE {name} is not defined", "see the DEVICE statements")
     elif here.devices[name] and here.device_types.get(name) != VIRTUAL:
         yield _undeleted(statement, "", f"device {name} is started", f"STOP {name} first")
-    elif link:
+    elif links:
         hint = "DELETE the link in an OBEYFILE of its own first"
-        yield _undeleted(statement, "link", f"DEVICE {name} still has LINK {link}", hint)
+        yield _undeleted(statement, "link", f"DEVICE {name} still has LINK {links[0]}", hint)
     else:
         del here.devices[name]
         here.device_types.pop(name, None)
@@ -458,7 +463,7 @@ def _undeleted(statement: profile.Delete, reason: str, text: str, hint: str) -> 
     """EZZ0395I; only its reason "is active" was seen."""
     kind, name, where = statement.kind, statement.name, statement.places["name"]
     why = fact("delete-reasons")[reason] if reason else "{kind} IS ACTIVE"
-    issued = messages.EZZ0395I(kind=kind, name=name, line=where.line, reason=why.format(kind=kind))
+    issued = messages.EZZ0395I(kind=kind, name=name, line=where.line, reason=why.replace("{kind}", kind))
     return _conflict(where, text, hint, issued)
 
 

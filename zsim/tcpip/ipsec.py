@@ -89,7 +89,8 @@ def run(
         return Result(codes["usage"], errors=(f"ipsec: {why}", USAGE))
     stack = stacks.get(request.stack)
     if stack is None:
-        hint = did_you_mean(request.stack, stacks, f"this system has {', '.join(stacks)}")
+        running = f"running are {', '.join(stacks)}" if stacks else "no stack is running"
+        hint = did_you_mean(request.stack, stacks, running)
         return Result(codes["stack"], errors=(f"ipsec: stack {request.stack} is not active; {hint}",))
     if stack.in_force is None:
         return Result(codes["stack"], errors=(f"ipsec: stack {request.stack} is not enabled for IP security: "

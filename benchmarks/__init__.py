@@ -1,0 +1,1 @@
+"""How fast the engine and the policy reader are: `python -m benchmarks`. See README.md."""
