@@ -7,6 +7,7 @@ remembers nothing: it is started anew for each command.
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,8 +42,22 @@ def wall_clock() -> int:
 
 def started(system: System, now: int | None = None) -> System:
     """The system with every task started, as after an IPL."""
-    system.start(wall_clock() if now is None else now)
+    with _uncollected():
+        system.start(wall_clock() if now is None else now)
     return system
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """A large policy is hundreds of thousands of records that all stay: the cycle collector would walk them over and
+    over, for more than half of the time, and find nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 @contextmanager
@@ -87,7 +102,8 @@ def _has_state(connection: sqlite3.Connection) -> bool:
 def _restore(system: System, connection: sqlite3.Connection, name: str) -> None:
     (octets,) = connection.execute("SELECT state FROM system").fetchone()
     try:
-        state = msgspec.json.decode(octets, type=State)
+        with _uncollected():
+            state = msgspec.json.decode(octets, type=State)
     except msgspec.MsgspecError as why:
         raise ProfileError(f"{name}: {why}; remove it: the system then starts anew") from None
     if state.stack.name != system.stack.name:

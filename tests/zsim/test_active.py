@@ -1,4 +1,4 @@
-"""Rules with a time condition are installed inside their time, by the time of the packets; pasearch shows them always."""
+"""Rules with a time condition are installed by the time of the packets; pasearch shows them always."""
 
 from __future__ import annotations
 

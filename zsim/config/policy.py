@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from typing import Any, NamedTuple
 
 from zsim import addresses, times
@@ -456,13 +457,22 @@ class Checked(NamedTuple):
         return self.places[name][-1]
 
 
+@cache
+def _names(type: str) -> tuple[dict[str, Attr], dict[str, str], frozenset[str]]:
+    """What may stand in a statement, by name in upper case: attributes, references, inline statements."""
+    schema = SCHEMA[type]
+    return (
+        {attr.name.upper(): attr for attr in schema.attributes},
+        {f"{child.type}Ref".upper(): child.type for child in schema.children if child.ref},
+        frozenset(child.type for child in schema.children if child.inline),
+    )
+
+
 def check(block: Block, findings: list[Finding]) -> Checked:
     """Read one block by its row of SCHEMA, adding to `findings`. Inline blocks are left for the caller."""
     schema = SCHEMA[block.type]
     title = f"{block.type} {block.name}".strip()
-    attributes = {attr.name.upper(): attr for attr in schema.attributes}
-    refs = {f"{child.type}Ref".upper(): child.type for child in schema.children if child.ref}
-    inline = {child.type for child in schema.children if child.inline}
+    attributes, refs, inline = _names(block.type)
     values: dict[str, list[Any]] = {}
     places: dict[str, list[Where]] = {}
     value_places: dict[str, Where] = {}

@@ -339,7 +339,7 @@ def _time_conditions(book: _Book, checked: Checked) -> Iterator[TimeCondition]:
     """The rule's IpTimeConditions, inline and by reference; all must hold."""
     blocks = [part for kind, part, _ in checked.parts if kind == "IpTimeCondition" and isinstance(part, Block)]
     for name, where in zip(
-        checked.values["IpTimeConditionRef"], checked.places.get("IpTimeConditionRef", ()), strict=True
+        checked.values.get("IpTimeConditionRef", ()), checked.places.get("IpTimeConditionRef", ()), strict=True
     ):
         found = book.find("IpTimeCondition", name, where) if name else None
         blocks += [found] if found else []
@@ -388,7 +388,7 @@ def _addresses(book: _Book, block: Block) -> list[AddressRange]:
             found += _addresses(book, inner) if inner else []
         return found
     names = ("Addr",) if block.type == "IpAddr" else ("Prefix", "Range")
-    coded = [value for name in names for value in checked.values[name]]
+    coded = [value for name in names for value in checked.values.get(name, ())]
     if block.type == "IpAddrSet" and len(coded) != 1:
         book.findings.append(
             finding(
