@@ -129,7 +129,9 @@ def _why_in_force(system: System) -> str:
     if system.stack.default_forced:
         return "Stack Profile is in force, because of ipsec -f default"
     if in_force.layer == "profile":
-        return "Stack Profile is in force: the Policy Agent has installed no policy"
+        agent = system.task_of(PAGENT)
+        why = system.readings[agent.name].outcome if agent and agent.name in system.readings else "it is not started"
+        return f"Stack Profile is in force: the Policy Agent has installed no policy ({why})"
     return "Stack Policy is in force: the Policy Agent has installed its policy"
 
 
@@ -292,10 +294,10 @@ def check(ctx: click.Context, system: str | None, as_json: bool, form: str) -> N
     else:
         for found in findings:
             click.echo(_finding_text(running, found))
-        counts = [
-            f"{sum(each.severity == kind for each in findings)} {kind}s" for kind in (ERROR, WARNING, UNKNOWN, NOTE)
-        ]
-        click.echo(f"{place.name}: {', '.join(counts).replace('unknowns', 'not modelled')}")
+        counts = {kind: sum(each.severity == kind for each in findings) for kind in (ERROR, WARNING, NOTE)}
+        said = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items()]
+        said.insert(2, f"{sum(each.severity == UNKNOWN for each in findings)} not modelled")
+        click.echo(f"{place.name}: {', '.join(said)}")
         click.echo(_why_in_force(running) + (f" ({_visible(running)} filters)" if in_force else ""))
     ctx.exit(code)
 

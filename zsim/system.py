@@ -60,10 +60,12 @@ PROGRAMS = (TCPIP, PAGENT, TRMD, SYSLOGD, "DMD")
 
 
 class Reading(NamedTuple):
-    """The files a task last read, with a digest of each ("" for one that was missing), and what was doubtful."""
+    """The files a task last read, with a digest of each ("" for one that was missing), what was doubtful, and in words
+    what came of it."""
 
     files: dict[str, str]
     doubts: tuple[Finding, ...]
+    outcome: str = ""
 
 
 class Reply(NamedTuple):
@@ -104,6 +106,7 @@ class System:
     users: tuple[str, ...] = ()
     clock: Clock = field(default_factory=Clock)
     readings: dict[str, Reading] = field(default_factory=dict)  # by task
+    outcome: str = ""  # of the reading under way
     configured: tuple[pagent.Configured, ...] = ()  # the policy the agent holds
     facts: dict[str, Any] = field(default_factory=dict)  # what system.yaml chooses instead of zsim.facts
 
@@ -157,10 +160,11 @@ class System:
     ) -> tuple[list[IssuedMessage], list[Finding]]:
         """Let a task read its files, and remember which they were and what was doubtful in them."""
         self.files.asked.clear()
+        self.outcome = ""
         issued, findings = reader(task)
         files = {name: _digest(self.files.get(name)) for name in self.files.asked}
         doubts = tuple(each for each in findings if each.severity in (ERROR, UNKNOWN))
-        self.readings[task.name] = Reading(files, doubts)
+        self.readings[task.name] = Reading(files, doubts, self.outcome)
         return issued, findings
 
     def _start_syslogd(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
@@ -201,6 +205,7 @@ class System:
         if result.effect != pagent.KEEP:
             stack.install(self.stack, result.built.filters if result.built else None)
             self.configured = result.built.rules if result.built else ()
+        self.outcome = result.why
         self._agent_log(task, reading)
         return list(reading.issued), list(result.findings)
 

@@ -133,6 +133,8 @@ def _written(
         if random.random() < noise / 2:
             yield random.choice(("", "   ", *COMMENTS))
         after = random.choice(TAILS if tail else COMMENTS) if random.random() < noise else ""
+        if random.random() < noise / 4:
+            after, text = "", text + "#a comment needs no blank before it"
         blanks = random.choice(("", " " * 2 * depth, "\t")) if noise else " " * 2 * depth
         yield f"{blanks}{text} {after}".rstrip() if after else blanks + text
 
@@ -526,7 +528,7 @@ def _riffled(random: Random, *piles: list[Line | Statement]) -> list[Line | Stat
 
 BAD_VALUES = {
     "Protocol": ("Tpc", "256", "-1", "6,17"),
-    "SourcePortRange": ("65536", "http", "1024-1023", "20 19", "1-2:3", "-", "1024-"),
+    "SourcePortRange": ("65536", "http", "1024-1023", "20 19", "1-2:3", "-", "1024-", "21 25-30"),
     "DestinationPortRange": ("65536", "ftp", "22:21", "21,22"),
     "Type": ("256", "echo", "9 8", "8-7"),
     "Code": ("256", "x", "1:0"),
@@ -668,33 +670,12 @@ def _no_value(statements: list[Statement], random: Random) -> Spoilt:
 
 
 def _undefined(statements: list[Statement], random: Random) -> Spoilt:
-    reached = _reached(statements)
-    found = _pick(random, [each for each in _lines(statements, REFERENCES) if id(each[0]) in reached])
+    found = _pick(random, _lines(statements, REFERENCES))
     if found is None:
         return None
     wrong = found[1].value.swapcase()  # names are case-sensitive
     found[1].value = random.choice(("nosuch", wrong)) if all(wrong != each.name for each in statements) else "nosuch"
     return Fault("meaning", f"{found[1].keyword} {found[1].value} in {found[0].type} {found[0].name}")
-
-
-def _reached(statements: Sequence[Statement]) -> set[int]:
-    """The statements that the policy uses, by id."""
-    by_name = {(each.type, each.name): each for each in statements}
-    waiting: list[Statement] = [each for each in statements if each.type == "IpFilterPolicy"]
-    found: set[int] = set()
-    while waiting:
-        statement = waiting.pop()
-        if id(statement) in found:
-            continue
-        found.add(id(statement))
-        for line in statement.lines:
-            if isinstance(line, Statement):
-                waiting.append(line)
-            elif line.keyword.endswith("Ref"):
-                type = line.keyword.removesuffix("Ref").replace("Source", "").replace("Dest", "")
-                if (type, line.value) in by_name:
-                    waiting.append(by_name[type, line.value])
-    return found
 
 
 def _twice(statements: list[Statement], random: Random) -> Spoilt:
@@ -722,8 +703,7 @@ def _without(statements: list[Statement], random: Random) -> Spoilt:
             ("IpFilterPolicy", ("IpFilterRule", "IpFilterRuleRef", "IpFilterGroupRef")),
         )
     )  # fmt: skip
-    reached = _reached(statements)
-    chosen = _pick(random, [each for each in _walk(statements) if each.type == type and id(each) in reached])
+    chosen = _pick(random, [each for each in _walk(statements) if each.type == type])
     if chosen is None:
         return None
     chosen.lines = [
@@ -747,10 +727,9 @@ def _nameless(statements: list[Statement], random: Random) -> Spoilt:
 
 def _log_word(statements: list[Statement], random: Random) -> Spoilt:
     """LogPermit and LogDeny go with IpSec only."""
-    reached = _reached(statements)
     actions = [
         each for each in statements
-        if each.type == "IpGenericFilterAction" and id(each) in reached
+        if each.type == "IpGenericFilterAction"
         and not any(isinstance(line, Line) and line.value == "IpSec" for line in each.lines)
     ]  # fmt: skip
     chosen = _pick(random, actions)
@@ -763,8 +742,7 @@ def _log_word(statements: list[Statement], random: Random) -> Spoilt:
 
 def _no_tunnel(statements: list[Statement], random: Random) -> Spoilt:
     """IpSec needs a VPN action."""
-    reached = _reached(statements)
-    found = _pick(random, [each for each in _lines(statements, ("IpDynVpnActionRef",)) if id(each[0]) in reached])
+    found = _pick(random, _lines(statements, ("IpDynVpnActionRef",)))
     if found is None:
         return None
     found[0].lines = [line for line in found[0].lines if line is not found[1]]
@@ -772,8 +750,7 @@ def _no_tunnel(statements: list[Statement], random: Random) -> Spoilt:
 
 
 def _families(statements: list[Statement], random: Random) -> Spoilt:
-    reached = _reached(statements)
-    chosen = _pick(random, [each for each in _walk(statements) if each.type == "IpFilterRule" and id(each) in reached])
+    chosen = _pick(random, [each for each in _walk(statements) if each.type == "IpFilterRule"])
     if chosen is None:
         return None
     chosen.lines = [

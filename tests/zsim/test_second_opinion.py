@@ -49,10 +49,12 @@ MASKS = {"monthofyearmask": (12,), "dayofmonthmask": (31, 62), "dayofweekmask": 
 
 
 def _beyond(tree: Tree[Token]) -> str:
-    """What a grammar cannot say: limits of numbers, ranges that run backwards, addresses."""
+    """What a grammar says at length or not at all: limits of numbers, odd ranges, addresses."""
     words = [str(each) for each in tree.children if isinstance(each, Token) and each.type in VALUES]
     if tree.data in LIMITS:
         numbers = [int(part) for word in words for part in word.replace("-", ":").split(":") if part.isdigit()]
+        if len(words) > 1 and not words[1].isdigit():
+            return f"mixed separators in {words}"
         within = all(number <= LIMITS[tree.data] for number in numbers)
         return "" if within and numbers == sorted(numbers) else f"{words}"
     if tree.data in ("end", "inset", "single", "prefix", "range"):

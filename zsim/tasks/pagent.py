@@ -111,7 +111,7 @@ def _chain(files: Files, main: str, stack: str, versions: tuple[int, ...], now: 
     """Read the chain for one stack, from the main file on. `named_at` is where the main file's name comes from."""
     source = files.read(main, named_at)
     if isinstance(source, Finding):
-        return Result(KEEP, None, (source,), "the Policy Agent's main file cannot be read")
+        return Result(KEEP, None, (source,), "its main file cannot be read")
     head = pagentconf.main_file(source)
     findings = list(head.findings)
     sources = [source.name]
@@ -124,7 +124,7 @@ def _chain(files: Files, main: str, stack: str, versions: tuple[int, ...], now: 
         return Result(REMOVE, None, tuple(findings), f"no TcpImage names stack {stack}")
     own = _image(files, source, image, findings, sources)
     if own is None:
-        return Result(KEEP, None, tuple(findings), "the image configuration file cannot be read")
+        return Result(KEEP, None, tuple(findings), "its image configuration file cannot be read")
     if own.ipsec is None and head.common is None:
         where = image.where if image else Where(source.name)
         findings.append(
@@ -135,7 +135,7 @@ def _chain(files: Files, main: str, stack: str, versions: tuple[int, ...], now: 
     built = _build(blocks, versions, now, findings, sources) if blocks is not None else None
     if built is None or any(each.severity == ERROR for each in findings):
         return Result(KEEP, None, tuple(findings), "the IP security policy has errors", head.loglevel)
-    return Result(INSTALL, built, tuple(findings), "the Policy Agent has a valid policy", head.loglevel)
+    return Result(INSTALL, built, tuple(findings), "it has a valid policy", head.loglevel)
 
 
 def _image(
