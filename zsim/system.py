@@ -68,6 +68,14 @@ class Reading(NamedTuple):
     outcome: str = ""
 
 
+class Brought(NamedTuple):
+    """What reading its files brought a task: console messages, findings, and in words what came of it."""
+
+    issued: list[IssuedMessage]
+    findings: list[Finding]
+    outcome: str = ""
+
+
 class Reply(NamedTuple):
     """What the console shows for one command, and whether it was carried out."""
 
@@ -106,7 +114,6 @@ class System:
     users: tuple[str, ...] = ()
     clock: Clock = field(default_factory=Clock)
     readings: dict[str, Reading] = field(default_factory=dict)  # by task
-    outcome: str = ""  # of the reading under way
     configured: tuple[pagent.Configured, ...] = ()  # the policy the agent holds
     facts: dict[str, Any] = field(default_factory=dict)  # what system.yaml chooses instead of zsim.facts
 
@@ -155,34 +162,29 @@ class System:
             return self._read(task, self._start_syslogd)
         return ([messages.EZZ8495I(), messages.EZZ8500I()] if task.program == TRMD else []), []
 
-    def _read(
-        self, task: Task, reader: Callable[[Task], tuple[list[IssuedMessage], list[Finding]]]
-    ) -> tuple[list[IssuedMessage], list[Finding]]:
+    def _read(self, task: Task, reader: Callable[[Task], Brought]) -> tuple[list[IssuedMessage], list[Finding]]:
         """Let a task read its files, and remember which they were and what was doubtful in them."""
         self.files.asked.clear()
-        self.outcome = ""
-        issued, findings = reader(task)
+        brought = reader(task)
         files = {name: _digest(self.files.get(name)) for name in self.files.asked}
-        doubts = tuple(each for each in findings if each.severity in (ERROR, UNKNOWN))
-        self.readings[task.name] = Reading(files, doubts, self.outcome)
-        return issued, findings
+        doubts = tuple(each for each in brought.findings if each.severity in (ERROR, UNKNOWN))
+        self.readings[task.name] = Reading(files, doubts, brought.outcome)
+        return brought.issued, brought.findings
 
-    def _start_syslogd(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
+    def _start_syslogd(self, task: Task) -> Brought:
         rules, findings = self.syslog_rules()
+        gone: list[Finding] = []
         if not syslogd.creates(task.options):
-            offset = self.offset
-            findings += tuple(
-                syslogd.missing(rules, lambda name: self.files.get(name) is not None, self.clock.now, offset)
-            )
-        return [], list(findings)
+            gone = syslogd.missing(rules, lambda name: self.files.get(name) is not None, self.clock.now, self.offset)
+        return Brought([], [*findings, *gone])
 
-    def _start_stack(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
+    def _start_stack(self, task: Task) -> Brought:
         read, opened, findings = self._profile(task.file, task.where, "PROFILE")
         if read is None:
-            return [], findings
+            return Brought([], findings)
         findings += stack.start(self.stack, read, self.clock.now)
         issued = [*opened, *stack.announced(read), *_profile_end(read, findings, "PROFILE")]
-        return [*issued, *interfaces.activity(self.stack.interfaces, read.statements)], findings
+        return Brought([*issued, *interfaces.activity(self.stack.interfaces, read.statements)], findings)
 
     def _profile(
         self, name: str, where: Where, type: str
@@ -196,7 +198,7 @@ class System:
         opened += [messages.EZZ0300I(type="INCLUDE", name=each) for each in read.sources[1:]]
         return read, opened, list(read.findings)
 
-    def _read_policy(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
+    def _read_policy(self, task: Task) -> Brought:
         """Let the Policy Agent read the whole chain; the result goes to the stack, to its log and to the console."""
         reading = pagent.read(
             self.files, task.options, task.environment, task.where, self.stack.name, self.stack.versions, self.clock.now
@@ -205,9 +207,8 @@ class System:
         if result.effect != pagent.KEEP:
             stack.install(self.stack, result.built.filters if result.built else None)
             self.configured = result.built.rules if result.built else ()
-        self.outcome = result.why
         self._agent_log(task, reading)
-        return list(reading.issued), list(result.findings)
+        return Brought(list(reading.issued), list(result.findings), result.why)
 
     def _agent_log(self, task: Task, reading: pagent.Reading) -> None:
         path = pagentlog.file_of(task.options, reading.environment)
