@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from systems import profile_system, unstarted
 
 from zsim.config import edit, profile
-from zsim.config.profile_ipsec import ENTRIES
-from zsim.config.profile_reader import Table, spellings, words
-from zsim.config.profile_tables import (
+from zsim.config.profile.ipsec import ENTRIES
+from zsim.config.profile.reader import Table, spellings, words
+from zsim.config.profile.tables import (
     GLOBALCONFIG,
     INTERFACE,
     IPCONFIG,

@@ -14,7 +14,7 @@ from zsim import addresses, messages
 from zsim.addresses import WIDTH, AddressRange
 from zsim.config import profile
 from zsim.config.profile import DEFAULT_SECCLASS
-from zsim.config.profile_tables import INTERFACE_TYPES, LINK_DEVICES, MPCIPA, VIRTUAL
+from zsim.config.profile.tables import INTERFACE_TYPES, LINK_DEVICES, MPCIPA, VIRTUAL
 from zsim.facts import fact
 from zsim.findings import Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage

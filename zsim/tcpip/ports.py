@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from zsim import messages
 from zsim.config import profile
 from zsim.config.profile import PortEntry
-from zsim.config.profile_tables import UNRSV_DEFAULT
+from zsim.config.profile.tables import UNRSV_DEFAULT
 from zsim.facts import fact
 from zsim.findings import Finding, finding
 

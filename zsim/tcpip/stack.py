@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from zsim import messages
 from zsim.config import profile
-from zsim.config.profile_tables import GLOBALCONFIG, IPCONFIG, IPCONFIG6, NETMONITOR
+from zsim.config.profile.tables import GLOBALCONFIG, IPCONFIG, IPCONFIG6, NETMONITOR
 from zsim.facts import fact
 from zsim.findings import Finding, Where, finding
 from zsim.messages import IssuedMessage

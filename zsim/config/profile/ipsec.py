@@ -16,9 +16,9 @@ from typing import Any
 
 from zsim import addresses, messages
 from zsim.addresses import AddressRange
-from zsim.config.profile_reader import Bad, Reader, spellings
-from zsim.config.profile_statements import ANY_SECCLASS, Ipsec, IpsecRule, Places, Ports
-from zsim.config.profile_tables import (
+from zsim.config.profile.reader import Bad, Reader, spellings
+from zsim.config.profile.statements import ANY_SECCLASS, Ipsec, IpsecRule, Places, Ports
+from zsim.config.profile.tables import (
     CONNECTS,
     DIRECTIONS,
     FRAGMENTS,

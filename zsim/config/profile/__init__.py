@@ -15,8 +15,8 @@
 starts an entry of it, else at the next word that starts a statement. Reading is all it does: the effect of a
 statement is in `tcpip.stack`, `tcpip.interfaces` and `tcpip.ports`. A statement zsim does not model is kept as
 `NotModelled`. INCLUDE is replaced by what it names; each file is read by itself, because a statement must lie wholly
-in one. `print(parse(source))` is the canonical form, see `profile_statements`. The readers
-of lists are in `profile_lists`, that of IPSEC in `profile_ipsec`, what all stand on in `profile_reader`.
+in one. `print(parse(source))` is the canonical form, see `statements`. The readers of lists are in `lists`, that of IPSEC
+in `ipsec`, what all stand on in `reader`, the keywords in `tables`.
 
 Source: z/OS Communications Server IP Configuration Reference (halz001), one topic per statement.
 """
@@ -29,9 +29,9 @@ from functools import partial
 from typing import NamedTuple
 
 from zsim import addresses, messages
-from zsim.config.profile_ipsec import read_ipsec
-from zsim.config.profile_lists import Partly, read_home, read_ports, read_routes
-from zsim.config.profile_reader import (
+from zsim.config.profile.ipsec import read_ipsec
+from zsim.config.profile.lists import Partly, read_home, read_ports, read_routes
+from zsim.config.profile.reader import (
     COMMENT,
     Bad,
     Coded,
@@ -44,7 +44,7 @@ from zsim.config.profile_reader import (
     spellings,
     words,
 )
-from zsim.config.profile_statements import (
+from zsim.config.profile.statements import (
     DEFAULT_SECCLASS,
     Activation,
     Delete,
@@ -67,7 +67,7 @@ from zsim.config.profile_statements import (
     Settings,
     Statement,
 )
-from zsim.config.profile_tables import (
+from zsim.config.profile.tables import (
     DEVICES,
     INTERFACE,
     INTERFACE_TYPES,

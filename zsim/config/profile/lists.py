@@ -17,8 +17,8 @@ from collections.abc import Iterable
 
 from zsim import addresses, messages
 from zsim.addresses import AddressRange
-from zsim.config.profile_reader import Bad, Reader, matching, named, parameters, spellings
-from zsim.config.profile_statements import (
+from zsim.config.profile.reader import Bad, Reader, matching, named, parameters, spellings
+from zsim.config.profile.statements import (
     UNRESERVED,
     Home,
     HomeEntry,
@@ -28,7 +28,7 @@ from zsim.config.profile_statements import (
     Routes,
     Statement,
 )
-from zsim.config.profile_tables import (
+from zsim.config.profile.tables import (
     ANY_JOB,
     AUTHPORT,
     JOBNAME,

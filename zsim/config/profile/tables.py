@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from zsim import addresses
-from zsim.config.profile_reader import (
+from zsim.config.profile.reader import (
     Form,
     Parameter,
     Reader,
