@@ -21,12 +21,12 @@ EDGE = ("zsim.profiles", "zsim.store", "zsim.cli", "zsim.packets", "zsim.capture
 HEIGHTS = (
     # leaves that anyone may use
     ("addresses", "captures", "clock", "commands", "config", "facts", "files", "findings", "ispf", "messages",
-     "packets", "racf", "report", "sarif", "times", "unix"),
+     "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
     ("outputs", "smf", "tasks"),
     ("system", "started"),
-    ("replay", "whatif"),
+    ("logstat", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "profiles", "store"),
     ("cli", "demo", "web", "__main__"),

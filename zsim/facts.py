@@ -109,6 +109,7 @@ FACTS = {
         Fact("log-priority", "info", CHOICE, "priority of TRMD's EZD messages"),
         Fact("log-tag", "TRMD.{stack}", UNCONFIRMED, "program tag of TRMD in the syslogd header"),
         Fact("log-pid", 16842781, CHOICE, "process number of TRMD1 in the syslogd header"),
+        Fact("trmdstat-counts-filter-records", False, CHOICE, "whether IP filter records count as TRM records scanned"),
         Fact("syslog-names-fold", True, CHOICE, "user ids and job names of syslog.conf compare without case"),
         # files
         Fact("profile-search", "PROFILE", CHOICE, "name in system.yaml of the stack's profile data set"),

@@ -26,7 +26,7 @@ from zsim.facts import choosing
 from zsim.files import Files, unix_path
 from zsim.findings import ERROR, UNKNOWN, Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage
-from zsim.tasks import pagent, pagentlog, pasearch, syslogd, trmd
+from zsim.tasks import pagent, pagentlog, pasearch, syslogd, trmd, trmdstat
 from zsim.tasks.syslogd import LogRecord
 from zsim.tcpip import interfaces, ipsec, stack, traffic
 from zsim.tcpip.stack import Stack
@@ -323,14 +323,30 @@ class System:
     def shell(self, text: str, user: str = "") -> Answer:
         """One z/OS UNIX command line: programs joined by |, output to a file by > or >>."""
         home = unix.home_of(user or (self.users or ("IBMUSER",))[0])
-        return unix.run(text, self._program, self.files, home, ("ipsec", "pasearch"))
+        return unix.run(text, self._program, self.files, home, ("ipsec", "pasearch", "trmdstat"))
 
     def _program(self, words: Sequence[str]) -> Answer | None:
         if words[0] == "ipsec":
             return self.ipsec(words[1:])
         if words[0] == "pasearch":
             return self.pasearch(words[1:])
+        if words[0] == "trmdstat":
+            return self.trmdstat(words[1:])
         return None
+
+    @_by_its_facts
+    def trmdstat(self, words: Sequence[str]) -> Answer:
+        """The trmdstat command."""
+        request = trmdstat.parse(words)
+        if isinstance(request, str):
+            return Answer("", f"trmdstat: {request}\n{trmdstat.USAGE}", trmdstat.WRONG)
+        text = self.files.get(unix_path(request.file))
+        if not isinstance(text, str):
+            why = text.why if text is not None else "no such file"
+            return Answer("", f"trmdstat: {request.file}: {why}\n", trmdstat.WRONG)
+        code, report = trmdstat.run(request, words, text.splitlines(), self.release, self.clock.now, self.offset)
+        ids = "the log holds IDS records, whose reports are not modelled"
+        return Answer(report, f"trmdstat: {ids}\n" if code == trmdstat.NOT_MODELLED else "", code)
 
     @_by_its_facts
     def pasearch(self, words: Sequence[str]) -> Answer:

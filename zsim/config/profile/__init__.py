@@ -15,8 +15,8 @@
 starts an entry of it, else at the next word that starts a statement. Reading is all it does: the effect of a
 statement is in `tcpip.stack`, `tcpip.interfaces` and `tcpip.ports`. A statement zsim does not model is kept as
 `NotModelled`. INCLUDE is replaced by what it names; each file is read by itself, because a statement must lie wholly
-in one. `print(parse(source))` is the canonical form, see `statements`. The readers of lists are in `lists`, that of IPSEC
-in `ipsec`, what all stand on in `reader`, the keywords in `tables`.
+in one. `print(parse(source))` is the canonical form, see `statements`. The readers of lists are in `lists`, that of
+IPSEC in `ipsec`, what all stand on in `reader`, the keywords in `tables`.
 
 Source: z/OS Communications Server IP Configuration Reference (halz001), one topic per statement.
 """

@@ -1,0 +1,89 @@
+"""Logs added up: what is counted where, and that nothing is lost in silence."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from zsim import logstat
+from zsim.cli import main
+
+HEAD = "Dec 13 {time} S0W1 TRMD.TCPIP[1]: {message} {text}: 12/13/2023 {time}.00 filter rule= {rule} ext= 2 "
+TAIL = "Interface= 10.1.1.2 ({way}) secclass= 255 dest= local len= 60 vpnaction= N/A tunnelID= N/A ifcname= ETH1 fragment= N"
+
+
+def record(
+    message: str,
+    rule: str,
+    tags: str,
+    time: str = "14:05:31",
+    way: str = "I",
+    ends: tuple[str, str] = ("10.1.0.2", "10.1.1.2"),
+) -> str:
+    head = HEAD.format(time=time, message=message, text="Packet", rule=rule)
+    return f"{head}sipaddr= {ends[0]} dipaddr= {ends[1]} {tags} " + TAIL.format(way=way)
+
+
+LOG = [
+    record("EZD0814I", "ftp", "proto= tcp(6) sport= 51014 dport= 21 -="),
+    record("EZD0814I", "ftp", "proto= tcp(6) sport= 21 dport= 51014 -=", way="O", ends=("10.1.1.2", "10.1.0.2")),
+    record("EZD0815I", "ftp", "proto= tcp(6) sport= 51015 dport= 21 -=", "15:00:00"),
+    record("EZD0815I", "deny", "proto= icmp(1) type= 8 code= 0 -=", "15:00:01", ends=("10.1.0.9", "10.1.1.2")),
+    record("EZD1721I", "block", "proto= ospf(89) type= 1 -= -=", ends=("10.1.0.9", "224.0.0.5")),
+    "Dec 13 14:05:31 S0W1 TRMD.TCPIP[1]: EZZ8495I TRMD STARTED",
+    "Dec 13 14:05:31 S0W1 sshd[1]: hello",
+    "rubbish",
+]
+
+
+@pytest.fixture
+def shown() -> dict:
+    summary = logstat.Summary()
+    logstat.add(summary, LOG)
+    return logstat.document(summary, {"ftp": "X:1:1"})
+
+
+def test_document__counts_every_line(shown) -> None:
+    assert shown["records"] + sum(shown["other_records"].values()) + shown["unread_lines"] == len(LOG)
+    assert shown["outcomes"] == {"permitted": 2, "denied": 2, "blocked": 1}
+    assert shown["other_records"] == {"EZZ8495I": 1, "(no message number)": 1}
+
+
+def test_document__groups(shown) -> None:
+    assert [(row["name"], row["records"], row["where"]) for row in shown["filters"]] == [
+        ("ftp", 3, "X:1:1"),
+        ("block", 1, None),
+        ("deny", 1, None),
+    ]
+    assert [(row["address"], row["records"]) for row in shown["peers"]] == [("10.1.0.2", 3), ("10.1.0.9", 2)]
+    assert [(row["service"], row["records"]) for row in shown["services"]] == [
+        ("tcp(6) 21", 3),
+        ("icmp(1) 8/0", 1),
+        ("ospf(89) 1", 1),
+    ]
+    assert [(row["hour"], row["records"]) for row in shown["hours"]] == [
+        ("2023-12-13T14:00Z", 3),
+        ("2023-12-13T15:00Z", 2),
+    ]
+
+
+def test_table__names_what_is_not_installed_and_fits(shown) -> None:
+    text = logstat.table(shown, 1)
+    assert "and 2 more" in text
+    assert "(not installed)" not in text.split("and 2 more")[0]
+    assert "block ext 2 (not installed)" in logstat.table(shown, 10)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_command__reads_files_and_standard_input(tmp_path) -> None:
+    (tmp_path / "log").write_text("\n".join(LOG))
+    done = CliRunner().invoke(main, ["logstat", "--json", str(tmp_path / "log"), "-"], input=LOG[0] + "\n")
+    assert (done.exit_code, json.loads(done.stdout)["records"]) == (0, 6)
+
+
+def test_command__without_a_record_is_a_finding(tmp_path) -> None:
+    (tmp_path / "log").write_bytes(b"\xff\xfe\0 no log")
+    assert CliRunner().invoke(main, ["logstat", str(tmp_path / "log")]).exit_code == 1
+    assert CliRunner().invoke(main, ["logstat", str(tmp_path / "nosuch")]).exit_code == 2

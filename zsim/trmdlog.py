@@ -1,0 +1,67 @@
+"""TRMD's records read back from syslogd files, zsim's or a real system's.
+
+    Dec 13 14:05:31 S0W1 TRMD.TCPIP[16842781]: EZD0814I Packet permitted: 12/13/2023 14:05:31.00 filter rule= ...
+
+Both spellings of a field are taken, with and without the blank after `=`. A line that is no such record is counted by
+whoever reads, not lost in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from zsim.clock import SECOND
+
+
+class Line(NamedTuple):
+    """One line of the log. `message` is "" where the text has no message number; `time` (ns, UTC) is the stack's own
+    stamp, None where there is none; `fields` are the keyword= value pairs as written."""
+
+    stamp: str  # Mmm dd hh:mm:ss, of syslogd
+    host: str
+    tag: str
+    message: str
+    time: int | None
+    fields: dict[str, str]
+
+
+_HEAD = re.compile(
+    r"(?P<stamp>[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d) (?P<host>\S+) (?P<tag>[^:]{1,64}): (?P<text>.*)", re.S
+)
+_MESSAGE = re.compile(r"[A-Z]{3}\d{4}[A-Z]\b")
+_STAMP = re.compile(r"\b(\d\d)/(\d\d)/(\d{4}) (\d\d):(\d\d):(\d\d)\.(\d\d)\b")
+_FIELD = re.compile(r"([A-Za-z_]+)= ?([^\s=]+)(?: \(([IO])\))?(?=\s|$)")
+
+
+def read(lines: Iterable[str]) -> Iterator[Line | None]:
+    """Each line of a log; None for one that syslogd did not write."""
+    for text in lines:
+        yield line(text.rstrip("\n"))
+
+
+def line(text: str) -> Line | None:
+    head = _HEAD.match(text)
+    if head is None:
+        return None
+    message = _MESSAGE.match(head["text"])
+    fields: dict[str, str] = {}
+    for name, value, way in _FIELD.findall(head["text"]):
+        fields.setdefault(name, value)
+        if way:
+            fields["way"] = way
+    return Line(head["stamp"], head["host"], head["tag"], message[0] if message else "", _time(head["text"]), fields)
+
+
+def _time(text: str) -> int | None:
+    found = _STAMP.search(text)
+    if found is None:
+        return None
+    month, day, year, hour, minute, second, hundredths = map(int, found.groups())
+    try:
+        at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(at.timestamp()) * SECOND + hundredths * 10_000_000
