@@ -11,7 +11,7 @@ from zsim import logstat
 from zsim.cli import main
 
 HEAD = "Dec 13 {time} S0W1 TRMD.TCPIP[1]: {message} {text}: 12/13/2023 {time}.00 filter rule= {rule} ext= 2 "
-TAIL = "Interface= 10.1.1.2 ({way}) secclass= 255 dest= local len= 60 vpnaction= N/A tunnelID= N/A ifcname= ETH1 fragment= N"
+TAIL = "Interface= 10.1.1.2 ({way}) secclass= 255 dest= local len= 60 ifcname= ETH1 fragment= N"
 
 
 def record(
