@@ -727,7 +727,7 @@ def decode(ctx: click.Context, capture: str, as_json: bool) -> None:
     """Show what the packet engine sees in a capture: one line a packet.
 
     CAPTURE is a pcap or pcapng file, plain or gzip, or - for standard input. With --json, JSON Lines; what a packet
-    does not show is null.
+    does not show is null, and fragment_offset counts 8 octets, as the header does.
 
     \b
     Examples:
@@ -773,7 +773,7 @@ def _line(row: dict[str, Any]) -> str:
         ends = [form.format(end, port) for end, port in zip(ends, (row["sport"], row["dport"]), strict=True)]
     what = protocol(row["proto"]) if row["proto"] is not None else "?"
     kind = f" type {row['icmp_type']} code {row['icmp_code']}" if row["icmp_type"] is not None else ""
-    part = f" fragment at {row['fragment_offset']}" if row["fragment_offset"] or row["more_fragments"] else ""
+    part = f" fragment at {8 * row['fragment_offset']}" if row["fragment_offset"] or row["more_fragments"] else ""
     status = "" if row["status"] == "complete" else f" ({row['status']})"
     return f"{start} {ends[0]} > {ends[1]} {what}{kind}{part}{status}"
 
