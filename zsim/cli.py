@@ -23,7 +23,7 @@ from zsim import __version__, addresses, profiles, store
 from zsim.clock import SECOND
 from zsim.findings import ERROR, NOTE, UNKNOWN, WARNING, Finding, did_you_mean, worst
 from zsim.profiles import Place, ProfileError
-from zsim.system import PAGENT, SYSLOGD, TCPIP, System
+from zsim.system import PAGENT, SYSLOGD, TCPIP, TRMD, System
 
 if TYPE_CHECKING:
     import engine
@@ -97,9 +97,9 @@ def _place(ctx: click.Context, system: str | None) -> Place:
 
 
 @contextmanager
-def _session(place: Place, write: bool) -> Iterator[System]:
+def _session(place: Place, write: bool, tell_changes: bool = True) -> Iterator[System]:
     with store.session(place, write, _now()) as system:
-        for task in system.tasks.values():
+        for task in system.tasks.values() if tell_changes else ():
             for name in system.changed_files(task):
                 _note(f"{name} changed since it was read; {_INSTALLS[task.program].format(job=task.job, file=name)}")
         yield system
@@ -124,6 +124,8 @@ def _tell_doubts(system: System) -> int:
 
 def _why_in_force(system: System) -> str:
     in_force = system.stack.in_force
+    if not system.stacks:
+        return f"no packet is filtered: stack {system.stack.name} is not running"
     if in_force is None:
         return "no packet is filtered: the profile has no IPCONFIG IPSECURITY"
     if system.stack.default_forced:
@@ -216,8 +218,11 @@ def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
       zsim sh -s mysys "ipsec -f display -c current > a"
       zsim sh -s mysys "cat /var/log/TRMD1I.2023.12.13"
     """
-    with _session(_place(ctx, system), write=True) as running:
+    place = _place(ctx, system)
+    with _session(place, write=True) as running:
         answer = running.shell(line, user)
+        if place.bundled and running.files.replaced:
+            _note(f"{place.name} is bundled: no file is kept; zsim new DIR makes a system that remembers")
     click.echo(answer.text, nl=False)
     click.echo(answer.errors, nl=False, err=True)
     ctx.exit(answer.code)
@@ -240,7 +245,7 @@ def console(ctx: click.Context, system: str | None, as_json: bool, line: str) ->
     place = _place(ctx, system)
     if place.bundled:
         _note(f"{place.name} is bundled: nothing is kept; zsim new DIR makes a system that remembers")
-    with _session(place, write=True) as running:
+    with _session(place, write=True, tell_changes=False) as running:
         reply = running.console(line)
         if as_json:
             findings = [_finding_row(running, each) for each in reply.findings]
@@ -251,7 +256,8 @@ def console(ctx: click.Context, system: str | None, as_json: bool, line: str) ->
             for found in reply.findings:
                 if found.severity != NOTE:
                     click.echo(_finding_text(running, found), err=True)
-    ctx.exit(FINE if reply.done else FOUND)
+    unknown = any(each.severity == UNKNOWN for each in reply.findings)
+    ctx.exit(FINE if reply.done else NOT_KNOWN if unknown else FOUND)
 
 
 @main.command()
@@ -273,7 +279,7 @@ def check(ctx: click.Context, system: str | None, as_json: bool, form: str) -> N
     """
     place = _place(ctx, system)
     running = profiles.open_system(place)
-    _, findings = running.start(_now())
+    findings = _in_order(running.start(_now())[1])
     code = UNUSABLE if any(found.id == "not-text" for found in findings) else EXIT_CODES[worst(findings)]
     in_force = running.stack.in_force
     if form == "sarif":
@@ -299,7 +305,23 @@ def check(ctx: click.Context, system: str | None, as_json: bool, form: str) -> N
         said.insert(2, f"{sum(each.severity == UNKNOWN for each in findings)} not modelled")
         click.echo(f"{place.name}: {', '.join(said)}")
         click.echo(_why_in_force(running) + (f" ({_visible(running)} filters)" if in_force else ""))
+        if now := _remembered(place):
+            click.echo(f"That is after a start of all tasks. As it runs now: {now}")
     ctx.exit(code)
+
+
+def _in_order(findings: list[Finding]) -> list[Finding]:
+    """By file as they were read, then by place."""
+    sources = list(dict.fromkeys(found.where.source for found in findings))
+    return sorted(findings, key=lambda found: (sources.index(found.where.source), found.where.line, found.where.column))
+
+
+def _remembered(place: Place) -> str:
+    """What a folder that has been at work has in force now, in words; "" for a system that never ran."""
+    if place.bundled or not (place.folder / profiles.STATE).is_file():
+        return ""
+    with store.session(place, False, _now()) as system:
+        return _why_in_force(system)
 
 
 def _visible(system: System) -> int:
@@ -319,7 +341,8 @@ def _finding_row(system: System, found: Finding) -> dict[str, Any]:
 def _finding_text(system: System, found: Finding) -> str:
     """file:line:column: severity: what, then the line with a caret, what z/OS says and what to do."""
     row = _finding_row(system, found)
-    lines = [f"{row['file']}:{found.where.line}:{found.where.column}: {found.severity}: {found.text}"]
+    place = f"{row['file']}:{found.where.line}:{found.where.column}" if found.where.line else row["file"]
+    lines = [f"{place}: {found.severity}: {found.text}"]
     text = system.files.get(found.where.source)
     rows = text.split("\n") if isinstance(text, str) else []
     if 0 < found.where.line <= len(rows):
@@ -571,7 +594,9 @@ def replay(
                     stopped = True
                     break
         tally.seconds = time.perf_counter() - begun
-    code = _graver(code, _report(tally, as_json, all_filters, to_stderr=annotated == "-"))
+        _tell_lost(running, tally.logged)
+        depends = _depends(running)
+    code = _graver(code, _report(tally, depends, as_json, all_filters, to_stderr=annotated == "-"))
     ctx.exit(INTERRUPTED if stopped else code)
 
 
@@ -679,12 +704,26 @@ def _spare_inputs(out: str, target: Path, place: Place, captures: Iterable[str])
         raise _Unwritable(f"{out}: is a file of the system {place.name}; write to another file")
 
 
-def _report(tally: Any, as_json: bool, all_filters: bool, to_stderr: bool = False) -> int:
+def _tell_lost(system: System, logged: int) -> None:
+    """Records that nobody writes: TRMD or syslogd is down."""
+    down = [task.job for task in system.tasks.values() if task.program in (TRMD, SYSLOGD) and not task.running]
+    if logged and down:
+        _note(f"{logged:,} verdicts were to be logged and were not: {' and '.join(down)} not running")
+
+
+def _depends(system: System) -> list[dict[str, Any]]:
+    """What the answer depends on: errors and unmodelled statements in what is installed."""
+    return [_finding_row(system, doubt) for doubt in system.doubts]
+
+
+def _report(
+    tally: Any, depends: list[dict[str, Any]], as_json: bool, all_filters: bool, to_stderr: bool = False
+) -> int:
     """Print what a replay counted; the exit code that follows from it."""
     from zsim import replay as made
 
     if as_json:
-        click.echo(json.dumps(made.document(tally), indent=2))
+        click.echo(json.dumps({**made.document(tally), "depends_on": depends}, indent=2))
     else:
         click.echo(f"{_headline(tally)}\n\n{made.table(tally, all_filters)}", nl=False, err=to_stderr)
         for path, count in sorted(tally.files.items()):
@@ -816,7 +855,9 @@ def send(
         every = [(running.clock.now, packet) for packet in made] * count
         play(running, tally, [engine.frames_of(every, linktype, compiled)], arrival, rewrites)
         tally.seconds = time.perf_counter() - begun
-    ctx.exit(_graver(code, _report(tally, as_json, False)))
+        _tell_lost(running, tally.logged)
+        depends = _depends(running)
+    ctx.exit(_graver(code, _report(tally, depends, as_json, False)))
 
 
 _PLAIN_PACKETS = 10_000  # up to here the engine's plain mode is faster than loading compiled kernels
@@ -840,9 +881,10 @@ def demo(ctx: click.Context, system: str | None) -> None:
     if not capture.is_file():
         capture = profiles.bundle() / "adcd" / "captures" / "ping.pcap"
     with _session(place, write=True) as running:
-        _tell_doubts(running)
+        code = _tell_doubts(running)
         text = shown.run(running, place, str(capture))
     click.echo(text, nl=False)
+    ctx.exit(code)
 
 
 @main.command()

@@ -80,7 +80,7 @@ class Files:
     replaced: dict[str, str] = field(default_factory=dict)
     modes: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)  # of a file and its folders, if made
     closed: tuple[str, ...] = ()  # places on disk that hold data sets, where no z/OS UNIX file can be
-    asked: set[str] = field(default_factory=set)  # names that were looked for, there or not
+    asked: dict[str, None] = field(default_factory=dict)  # names that were looked for, there or not, in order
 
     def read(self, word: str, where: Where) -> Source | Finding:
         """The file a configuration statement at `where` names, or the finding why not."""
@@ -88,7 +88,7 @@ class Files:
             name = file_name(word)
         except ValueError as why:
             return finding("bad-file-name", where, name=word, why=why)
-        self.asked.add(str(name))
+        self.asked[str(name)] = None
         found = self.get(str(name))
         if isinstance(found, str):
             return Source(str(name), found)

@@ -176,6 +176,8 @@ def table(tally: Tally, all_filters: bool = False) -> str:
         if shown[name] or name in VERDICT_ROWS[:2]
     ]
     lines.append(f"{'total':<38}{shown['packets']:>12,}")
+    if shown["unfiltered"]:
+        lines.append(f"{'of the permitted, not filtered at all':<38}{shown['unfiltered']:>12,}")
     lines += ["", f"{'filter':<38}{'ext':>3}  {'way':<4}{'action':<7}{'matches':>11}{'bytes':>14}"]
     matched = 0
     for row in shown["filters"]:

@@ -213,7 +213,7 @@ class System:
     def _agent_log(self, task: Task, reading: pagent.Reading) -> None:
         path = pagentlog.file_of(task.options, reading.environment)
         level = pagentlog.level_of(task.options, reading.result.loglevel)
-        told = pagentlog.entries(sorted(self.files.asked), reading)
+        told = pagentlog.entries(self.files.asked, reading)
         offset = self.offset
         if path != pagentlog.SYSLOGD:
             self.files.append(unix_path(path), pagentlog.lines(told, level, self.clock.now, offset))
@@ -311,12 +311,11 @@ class System:
     def console(self, text: str) -> Reply:
         """One operator command."""
         found = match(text, CONSOLE)
-        if found is None:
+        reply: Reply | None = found[0].run(self, **found[1]) if found else None
+        if reply is None:
             verb = text.strip().split(" ")[0].upper() or "BLANK"
             message = messages.IEE535I(verb=verb) if verb_known(text, CONSOLE) else messages.IEE305I(verb=verb)
             return Reply((message,), done=False)
-        chosen, operands = found
-        reply: Reply = chosen.run(self, **operands)
         return reply
 
     @_by_its_facts
@@ -473,6 +472,37 @@ def _reread(system: System, job: str, only_changed: bool = False) -> Reply:
     return Reply((messages.EZZ8443I(), *issued), tuple(findings), not failed)
 
 
+# Operands of MODIFY and DISPLAY that the real tasks know and zsim does not model. (modpagnt; seed)
+NOT_MODELLED = {
+    PAGENT: ("LOGLEVEL", "TRACE", "DEBUG", "MEMTRC", "QUERY", "SRVLSTN", "MON"),
+    TCPIP: (),
+    SYSLOGD: ("RESTART", "DISPLAY", "ARCHIVE"),
+    TRMD: (),
+}
+
+
+@command("MODIFY {job},{operands...}")
+def modify(system: System, job: str, operands: str) -> Reply | None:
+    """What a task knows besides; None where it is not known either."""
+    task = next((each for each in system.tasks.values() if each.job == job and each.running), None)
+    if task is None:
+        return Reply((messages.IEE341I(job=job),), done=False)
+    if operands.split(",")[0] not in NOT_MODELLED.get(task.program, ()):
+        return None
+    return _not_modelled(f"MODIFY {job},{operands}")
+
+
+@command("DISPLAY {operands...}")
+def display(system: System, operands: str) -> Reply:
+    """Displays of the console."""
+    return _not_modelled(f"DISPLAY {operands}")
+
+
+def _not_modelled(what: str) -> Reply:
+    found = finding("not-modelled", Where("console", 1, 1), what=what, why="the real system answers it")
+    return Reply((), (found,), False)
+
+
 CONSOLE: tuple[Command, ...] = (
-    refresh, update, *started.COMMANDS, vary_tcpip,
+    refresh, update, *started.COMMANDS, vary_tcpip, modify, display,
 )  # fmt: skip

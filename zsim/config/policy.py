@@ -481,6 +481,10 @@ def check(block: Block, findings: list[Finding]) -> Checked:
         if isinstance(entry, Block):
             if entry.type in inline:
                 parts.append((entry.type, entry, entry.where))
+            elif entry.type.upper() in attributes:  # ignoring it would leave the default, which is wider
+                expected = f"{attributes[entry.type.upper()].name} and its value on one line"
+                hint = "write the value behind the name"
+                findings.append(finding("syntax", entry.where, found="{", expected=expected, hint=hint))
             else:
                 hint = did_you_mean(entry.type, inline, f"{title} cannot contain it")
                 findings.append(finding("ignored-attribute", entry.where, name=entry.type, statement=title, hint=hint))

@@ -47,7 +47,8 @@ def entries(files: Iterable[str], reading: Reading) -> Iterator[Entry]:
         yield Entry("INFO", f"Reading configuration file {name}")
     for found in reading.result.findings:
         level = {ERROR: "OBJERR", WARNING: "WARNING", UNKNOWN: "WARNING"}.get(found.severity, "INFO")
-        yield Entry(level, f"{found.where.source} line {found.where.line}: {found.text}")
+        place = f"{found.where.source} line {found.where.line}" if found.where.line else found.where.source
+        yield Entry(level, f"{place}: {found.text}")
     for rule in reading.result.built.rules if reading.result.built else ():
         yield Entry("TRACE", f"Added IpFilterRule {rule.name}, action {rule.action}")
     for message in reading.issued:

@@ -113,9 +113,10 @@ def run(
         return FOUND, f"{image}\n", ""
     if request.image not in ("", image) or request.view not in ("a", "f"):
         return FOUND, EMPTY, ""
-    chosen = [rule for rule in rules if not request.name or rule.name == request.name]
+    weighted = [(len(rules) - at, rule) for at, rule in enumerate(rules)]
+    chosen = [row for row in weighted if not request.name or row[1].name == request.name]
     if request.active_only:
-        chosen = [rule for rule in chosen if _status(rule, now, offset) == "Active"]
+        chosen = [row for row in chosen if _status(row[1], now, offset) == "Active"]
     if not chosen:
         return FOUND, EMPTY, ""
     head = HEAD.format(
@@ -152,13 +153,15 @@ def _parse(words: Sequence[str]) -> Request | str:
     )  # fmt: skip
 
 
-def _shown(rules: Sequence[Configured], request: Request, created: int, now: int, offset: int) -> Iterator[str]:
-    for at, rule in enumerate(rules):
+def _shown(
+    rules: Sequence[tuple[int, Configured]], request: Request, created: int, now: int, offset: int
+) -> Iterator[str]:
+    for weight, rule in rules:
         if request.names_only:
             yield f"\npolicyRule:             {rule.name}\n" if request.rules else ""
             continue
         if request.rules:
-            yield _rule(rule, len(rules) - at, now, offset)
+            yield _rule(rule, weight, now, offset)
             yield DATES.format(created=ctime(created, offset))
         if request.actions:
             yield ACTION.format(action=rule.action, verdict=rule.verdict, logging=rule.logging, discard=rule.discard)

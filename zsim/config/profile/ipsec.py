@@ -63,6 +63,9 @@ def read_ipsec(reader: Reader, where: Where) -> Ipsec:
             if name in VERSIONS:
                 bad.hint = f"{bad.hint}; the rule is not installed".removeprefix("; ")
             reader.report(bad)
+            last = reader.words[reader.at - 1]
+            if _starts_entry(last) and last is not token:
+                reader.at -= 1  # the word at fault starts what comes next, or ends the block
             reader.until(_starts_entry)
     else:
         reader.note("missing-end", where, statement="IPSEC", end=END)
