@@ -180,6 +180,8 @@ def ipsec(ctx: click.Context, system: str | None, as_json: bool, words: tuple[st
         _tell_doubts(running)
     if as_json and answer.report is not None:
         click.echo(json.dumps(answer.report.to_json(), indent=2))
+    elif as_json:
+        click.echo(json.dumps({"code": answer.code, "text": answer.text, "errors": answer.errors}, indent=2))
     else:
         click.echo(answer.text, nl=False)
     click.echo(answer.errors, nl=False, err=True)

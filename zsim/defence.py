@@ -209,14 +209,16 @@ def force_inactive(system: System, job: str, stack: str) -> Reply:
     if isinstance(task, Reply):
         return task
     config = system.dmd.config
-    chosen = system.stacks.get(stack)
-    if config is None or chosen is None or config.of(stack) is None:
+    if config is None or config.of(stack) is None:
         names = [each.stack for each in config.stacks] if config else []
         hint = did_you_mean(stack, names, f"it names {', '.join(names) or 'none'}")
         found = finding("bad-system", Where("console", 1, 1), what=f"DMD manages no stack {stack}", hint=hint)
         return Reply((messages.DMD_NO_STACK(stack=stack),), (found,), False)
-    effect = daemon.force_inactive(system.dmd, chosen, system.clock.now)
+    effect = daemon.force_inactive(system.dmd, stack, system.stacks, system.clock.now)
     _deliver(system, effect)
+    path = daemon.path_of(config, stack)
+    if system.files.get(path):  # of a stack that is down
+        system.files.replace(path, "")
     return Reply(effect.issued)
 
 

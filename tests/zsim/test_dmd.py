@@ -607,3 +607,94 @@ def test_installed__key_is_name_and_extension() -> None:
     sh(system, "ipsec -F update mode simulate -N one")
     assert {row["Action"] for row in shown(system)} == {"Defensive Simulate"}
     assert isinstance(system.stack.defensive.filters[0], Installed)
+
+
+def test_console__force_inactive_of_a_stack_that_is_down() -> None:
+    system = made()
+    sh(system, f"{ADD} -N one")
+    console(system, "P TCPIP")
+    assert console(system, "F DMD,FORCE_INACTIVE,TCPIP")[0].endswith("REMOVED 0 DEFENSIVE FILTERS FROM STACK TCPIP")
+    console(system, "S TCPIP")
+    assert names(system) == []
+    assert system.shell(f"{ADD} -N one").code == 4
+
+
+def test_console__a_dmd_that_cannot_start_has_ended() -> None:
+    system = made(conf("Activ"))
+    issued = console(system, "S DMD")
+    assert issued[-1].startswith("$HASP395 DMD")
+    assert not system.tasks["DMD"].running
+
+
+# ---- properties -----------------------------------------------------------------------------------------------
+
+
+def test_words__rubbish_never_crashes() -> None:
+    import random
+
+    chance = random.Random(66)
+    words = ["-F", "-t", "-i", "-N", "-G", "-p", "-r", "add", "update", "delete", "display", "srcip", "destip", "prot",
+             "dir", "in", "inbound", "all", "10.1.0.1", "10.1.0.0/8", "::1", "tcp", "icmp", "srcport", "type", "code",
+             "0", "65536", "9-1", "-", "--", "", "short", "TCPIP", "lifetime", "loglimit", "{x}", "-1",
+             "\u2003"]  # fmt: skip
+    system = made()
+    codes = set()
+    for _ in range(3000):
+        given = [chance.choice(words) for _ in range(chance.randrange(9))]
+        answer = system.ipsec(given)
+        codes.add(answer.code)
+        assert answer.code in (0, 1, 3, 4, 5), given
+        assert bool(answer.errors) == bool(answer.code), given
+    assert {0, 1} <= codes
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_property__tables_do_what_section_4_says(seed) -> None:
+    """Random filters, modes and Exclude lists; verdicts and counters as the algorithm in plain Python has them."""
+    import random
+
+    chance = random.Random(seed)
+    excluded = [f"10.1.0.{chance.randrange(16)}/{chance.choice((28, 30, 31, 32))}" for _ in range(chance.randrange(3))]
+    stack = chance.choice(("Active", "Simulate"))
+    system = made(conf(stack, *(f"Exclude {each}" for each in excluded)))
+    for at in range(chance.randrange(1, 9)):
+        far = f"10.1.0.{chance.randrange(16)}/{chance.choice((0, 28, 29, 30, 32))}"
+        way = chance.choice(("inbound", "outbound"))
+        ends = f"srcip {far} destip all4" if way == "inbound" else f"srcip all4 destip {far}"
+        mode = chance.choice(("block", "simulate"))
+        sh(system, f"ipsec -F add {ends} dir {way} mode {mode} lifetime {chance.randrange(1, 4)} -N f{at}")
+    installed = system.stack.defensive.filters
+    spared = (
+        language.parse(Source("t", conf(stack, *(f"Exclude {each}" for each in excluded)))).config.stacks[0].exclude
+    )
+    given, wanted, counts = [], {"blocked": 0, "simulated": 0}, [0] * len(installed)
+    for _ in range(60):
+        time, last, inbound = NOW + chance.randrange(240) * SECOND, chance.randrange(16), chance.random() < 0.5
+        given.append((time, last, inbound))
+    given.sort()
+    for time, last, inbound in given:
+        far, simulated = 0x0A010000 + last, False
+        if any(each.low <= far <= each.high for each in spared):
+            continue
+        for at, each in enumerate(installed):
+            end = each.rule.source if inbound else each.rule.dest
+            hit = (each.rule.direction == "Inbound") == inbound and end.low <= far <= end.high
+            if not hit or time >= each.defence.expires:
+                continue
+            if EFFECTIVE[each.defence.mode, stack] == "block":
+                counts[at] += 1
+                wanted["blocked"] += 1
+                break
+            if not simulated:
+                counts[at] += 1
+                simulated = True
+        wanted["simulated"] += simulated
+    packets = [
+        (time, icmp(f"10.1.0.{last}", "10.1.1.2", 8) if inbound else icmp("10.1.1.2", f"10.1.0.{last}", 0))
+        for time, last, inbound in given
+    ]
+    tally = replay.Tally(system.prepare())
+    replay.play(system, tally, [engine.frames_of(packets, 101)])
+    document = replay.document(tally)
+    assert {name: document[name] for name in wanted} == wanted
+    assert [each.hits.matches for each in installed] == counts

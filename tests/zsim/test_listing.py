@@ -93,3 +93,13 @@ def test_command__annotated_capture_names_the_filter(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [["--sort", "size"], ["--layer", "x"], ["extra"]])
 def test_command__wrong_words(words) -> None:
     assert run("filters", *words).exit_code == 2
+
+
+def test_command__json_of_a_request_that_prints_nothing(tmp_path: Path) -> None:
+    folder = str(tmp_path / "mine")
+    run("new", folder)
+    done = run("ipsec", "-s", folder, "--json", *f"{ADD[6:]} -N noping".split())
+    assert json.loads(done.stdout) == {"code": 0, "text": "", "errors": ""}
+    refused = run("ipsec", "-s", folder, "--json", "-F", "delete", "-N", "nosuch")
+    assert (refused.exit_code, json.loads(refused.stdout)["code"]) == (5, 5)
+    assert "no defensive filter nosuch" in json.loads(refused.stdout)["errors"]

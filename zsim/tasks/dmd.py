@@ -125,17 +125,19 @@ def _install(stack: Stack, rule: Any, now: int) -> list[Change]:
 
 
 def _removed(stack: Stack, gone: Sequence[Installed], now: int) -> list[Change]:
-    stack.defensive.filters = [each for each in stack.defensive.filters if each not in gone]
+    keys = {each.key for each in gone}
+    stack.defensive.filters = [each for each in stack.defensive.filters if each.key not in keys]
     return [Change(now, "deleted", each.rule) for each in gone]
 
 
-def force_inactive(dmd: Dmd, stack: Stack, now: int) -> Effect:
-    """Remove all filters of a stack and refuse further ones until the next REFRESH. (dmdmod)"""
-    dmd.forced = sorted({*dmd.forced, stack.name})
-    count = len(stack.defensive.filters)
-    changes = _removed(stack, list(stack.defensive.filters), now)
-    stack.defensive.mode = INACTIVE
-    message = messages.DMD_INACTIVE(count=count, stack=stack.name)
+def force_inactive(dmd: Dmd, name: str, stacks: Stacks, now: int) -> Effect:
+    """Remove all filters of a stack, running or not, and refuse further ones until the next REFRESH. (dmdmod)"""
+    dmd.forced = sorted({*dmd.forced, name})
+    changes: list[Change] = []
+    if name in stacks:
+        changes = _removed(stacks[name], list(stacks[name].defensive.filters), now)
+        stacks[name].defensive.mode = INACTIVE
+    message = messages.DMD_INACTIVE(count=len(changes), stack=name)
     return Effect((message,), tuple(changes), (Entry(EVENTS, str(message)),))
 
 
@@ -352,7 +354,8 @@ def _delete(dmd: Dmd, ask: Ask, stacks: Stacks, now: int) -> list[Change]:
 def _delete_global(dmd: Dmd, ask: Ask, stacks: Stacks, now: int) -> list[Change]:
     found = _found(dmd.filters, ask, "DMD")
     changes = [change for each in stacks.values() for change in _removed(each, _copies_of(each, found), now)]
-    dmd.filters = [each for each in dmd.filters if each not in found]
+    keys = {each.key for each in found}
+    dmd.filters = [each for each in dmd.filters if each.key not in keys]
     return changes
 
 

@@ -297,7 +297,7 @@ def expire(stack: Defensive, now: int) -> list[Change]:
     changes = [change for each in stack.filters for change in _closed(each, min(now, each.defence.expires), stack.mode)]
     gone = [each for each in stack.filters if each.defence.expires <= now]
     if gone:
-        stack.filters = [each for each in stack.filters if each not in gone]
+        stack.filters = [each for each in stack.filters if each.defence.expires > now]
     changes += [Change(each.defence.expires, "expired", each.rule) for each in gone]
     return sorted(changes, key=lambda change: change.time)
 
