@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "zsim"))
 
 from systems import NOW, SYSLOGCONF, chain, source, unstarted
 
-from zsim.config import pagentconf, syslogconf
+from zsim.config import dmd, pagentconf, syslogconf
 from zsim.findings import NOTE, Finding
 from zsim.system import System
 
@@ -94,7 +94,13 @@ def run_pagentconf(text: str) -> tuple[list[str], list[Finding]]:
     return lines, list(main.findings)
 
 
-RUN = {"profile": run_profile, "policy": run_policy, "syslogconf": run_syslogconf, "pagentconf": run_pagentconf}
+def run_dmd(text: str) -> tuple[list[str], list[Finding]]:
+    read = dmd.parse(source(text))
+    return str(read.config).splitlines(), list(read.findings)
+
+
+RUN = {"profile": run_profile, "policy": run_policy, "syslogconf": run_syslogconf, "pagentconf": run_pagentconf,
+       "dmd": run_dmd}  # fmt: skip
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.name}")

@@ -25,8 +25,8 @@ HEIGHTS = (
     ("tcpip",),
     ("attls",),
     ("outputs", "smf", "tasks"),
-    ("system", "started"),
-    ("logstat", "replay", "whatif"),
+    ("system", "started", "defence"),
+    ("listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "profiles", "store"),
     ("cli", "demo", "web", "__main__"),

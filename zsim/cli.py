@@ -110,6 +110,7 @@ _INSTALLS = {
     TCPIP: 'zsim console "V TCPIP,,OBEYFILE,{file}" applies it, or a restart of the stack',
     PAGENT: 'zsim console "F {job},REFRESH" installs it',
     SYSLOGD: "it is in use already",
+    "DMD": 'zsim console "F {job},REFRESH" installs it',
 }
 
 
@@ -183,6 +184,8 @@ def ipsec(ctx: click.Context, system: str | None, as_json: bool, words: tuple[st
         _tell_doubts(running)
     if as_json and answer.report is not None:
         click.echo(json.dumps(answer.report.to_json(), indent=2))
+    elif as_json:
+        click.echo(json.dumps({"code": answer.code, "text": answer.text, "errors": answer.errors}, indent=2))
     else:
         click.echo(answer.text, nl=False)
     click.echo(answer.errors, nl=False, err=True)
@@ -226,6 +229,49 @@ def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
     click.echo(answer.text, nl=False)
     click.echo(answer.errors, nl=False, err=True)
     ctx.exit(answer.code)
+
+
+@main.command()
+@_system_option
+@_json_option
+@click.option("--matched/--unmatched", "matched", default=None, help="Only filters with or without matches.")
+@click.option(
+    "--layer",
+    "layers",
+    multiple=True,
+    type=click.Choice(["defensive", "policy", "profile"]),
+    help="Only filters of this layer; may be repeated.",
+)
+@click.option(
+    "--sort",
+    type=click.Choice(["order", "matches", "name", "last"]),
+    default="order",
+    show_default=True,
+    help="order is the order of search.",
+)
+@click.pass_context
+def filters(
+    ctx: click.Context, system: str | None, as_json: bool, matched: bool | None, layers: tuple[str, ...], sort: str
+) -> None:  # fmt: skip
+    """The filters in force as a table: what each tests and how often it matched.
+
+    \b
+    Examples:
+      zsim filters
+      zsim filters -s mysys --matched --sort matches
+      zsim filters -s mysys --layer defensive --json
+    """
+    from zsim import listing
+
+    with _session(_place(ctx, system), write=True) as running:
+        running.tick()
+        code, every, why = _tell_doubts(running), listing.rows(running), _why_in_force(running)
+    rows = listing.chosen(every, matched, layers, sort)
+    if as_json:
+        click.echo(json.dumps({"schema": listing.SCHEMA, "why": why, "of": len(every), "filters": rows}, indent=2))
+    else:
+        click.echo(f"{listing.table(rows)}{len(rows)} of {len(every)} filters; {why}")
+    ctx.exit(code)
 
 
 @main.command()

@@ -132,5 +132,48 @@ EZD0814I = Message("EZD0814I", "Packet permitted: " + _PACKET + _TUNNEL + _PLACE
 EZD0815I = Message("EZD0815I", "Packet denied by policy: " + _PACKET + _TUNNEL + _PLACE, SEEN)
 EZD0821I = Message("EZD0821I", "Packet denied, no tunnel: " + _PACKET + _TUNNEL + _PLACE, OURS)
 
+# Defensive filters, in the log (halmN ezd1721i, ezd1723i, ezd0837i, ezd0838i); the rest ours --------------
+EZD1721I = Message("EZD1721I", "Packet denied by defensive filter: " + _PACKET + _PLACE, MANUAL)
+EZD1722I = Message("EZD1722I", "Packet would have been denied by defensive filter: " + _PACKET + _PLACE, OURS)
+_SELECTS = (
+    "filter rule= {rule} ext= {extension} sipaddr= {source} dipaddr= {dest} proto= {protocol} {tag1} {tag2} "
+    "fragmentsonly= {fragments} dir= {direction} routing= {routing} mode= {mode} log= {log} lifetime= {lifetime} "
+)
+EZD1723I = Message(
+    "EZD1723I", "Defensive filter added: {time} " + _SELECTS + "userid= {user} global= {all} loglimit= {loglimit}",
+    MANUAL,
+)  # fmt: skip
+FILTER_UPDATED = Message("", "Defensive filter updated: {time} " + _SELECTS + "loglimit= {loglimit}", OURS)
+FILTER_DELETED = Message("", "Defensive filter deleted: {time} " + _SELECTS + "loglimit= {loglimit}", OURS)
+FILTER_EXPIRED = Message("", "Defensive filter expired: {time} " + _SELECTS + "loglimit= {loglimit}", OURS)
+_LIMITED = (
+    "{time} filter_rule= {rule} filter_ext= {extension} filter_sipaddr= {source} filter_dipaddr= {dest} "
+    "filter_proto= {protocol} {tag1} {tag2} filter_fragmentsonly= {fragments} filter_dir= {direction} "
+    "filter_routing= {routing} suppressed_count= {count}"
+)
+EZD0837I = Message("EZD0837I", "Defensive filter packet denied messages limited: " + _LIMITED, OURS)
+EZD0838I = Message("EZD0838I", "Defensive filter packet would have been denied messages limited: " + _LIMITED, MANUAL)
+
+# Defense Manager daemon (the seed; all but EZD1622I are unknown) ---------------------------------------------------
+EZD1622I = Message("EZD1622I", "DEFENSE MANAGER DAEMON CONFIGURATION PROCESSING IS COMPLETE USING FILE {file}", SEEN)
+DMD_READY = Message("", "DEFENSE MANAGER DAEMON INITIALIZATION COMPLETE", OURS)
+DMD_ENDED = Message("", "DEFENSE MANAGER DAEMON SHUTDOWN COMPLETE", OURS)
+DMD_FAILED = Message(
+    "", "DEFENSE MANAGER DAEMON CONFIGURATION PROCESSING FAILED USING FILE {file}: NOTHING IS CHANGED", OURS
+)
+DMD_DIRECTORY = Message(
+    "", "DEFENSE MANAGER DAEMON KEEPS DEFENSIVEFILTERDIRECTORY {directory}: IT IS NOT DYNAMIC", OURS
+)
+DMD_COPY = Message("", "DEFENSE MANAGER DAEMON SKIPS LINE {line} OF {file}: {why}", OURS)
+DMD_INACTIVE = Message("", "DEFENSE MANAGER DAEMON REMOVED {count} DEFENSIVE FILTERS FROM STACK {stack}", OURS)
+DMD_SECOND = Message("", "DEFENSE MANAGER DAEMON {job} IS RUNNING ALREADY: ONLY ONE CAN RUN ON A SYSTEM", OURS)
+DMD_NO_STACK = Message("", "DEFENSE MANAGER DAEMON HAS NO STACK {stack} IN ITS CONFIGURATION", OURS)
+DMD_SHOWN = Message("", "DEFENSE MANAGER DAEMON CONFIGURATION", OURS)
+DMD_SHOWN_VALUE = Message("", "  {name}: {value}", OURS)
+DMD_SHOWN_STACK = Message(
+    "", "  STACK: {stack}  MODE: {mode}  MAXLIFETIME: {lifetime}  DEFAULTLOGLIMIT: {loglimit}", OURS
+)
+DMD_SHOWN_EXCLUDE = Message("", "    EXCLUDE: {address}", OURS)
+
 # Where syslogd is not running ------------------------------------------------------------------------------------
 BPXF024I = Message("BPXF024I", "({user}) {record}", SEEN)

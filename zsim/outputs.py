@@ -92,7 +92,15 @@ def comments(prepared: Prepared, outcome: Outcome) -> list[str]:
     known: dict[tuple[int, int, int, int], str] = {}
     for leg in outcome.judgement.legs:
         routed = engine.values(leg.headers, "routed", range(leg.count)) if leg.count else []
-        rows = zip(leg.packet.tolist(), leg.rule.tolist(), leg.verdict.tolist(), routed, strict=True)
+        found = [
+            block if block >= 0 else rule for rule, block in zip(leg.rule.tolist(), leg.block.tolist(), strict=True)
+        ]
+        if outcome.simulates:
+            for p, simulate in zip(leg.packet.tolist(), leg.simulate.tolist(), strict=True):
+                if simulate >= 0:
+                    would = prepared.rows[simulate]
+                    said[p].append(f"would be blocked by {would.name} ext {would.extension}")
+        rows = zip(leg.packet.tolist(), found, leg.verdict.tolist(), routed, strict=True)
         for p, rule, verdict, is_routed in rows:
             key = rule, verdict, leg.direction, is_routed
             if key not in known:
@@ -106,8 +114,8 @@ def comments(prepared: Prepared, outcome: Outcome) -> list[str]:
 def decision(verdict: str, rule: FilterRule | None, inbound: bool, routed: bool) -> str:
     """`denied by NoTelnet ext 1 (Deny, in, local, policy, USER.Z24C.TCPPARMS(PAGEIPSE):12)`."""
     way = f"{'in' if inbound else 'out'}, {'routed' if routed else 'local'}"
-    if rule is None:  # a defensive filter is no row of the set in force
-        return f"{verdict} ({way}): {'a defensive filter' if verdict == 'blocked' else 'no filter matches'}"
+    if rule is None:
+        return f"{verdict} ({way}): no filter matches"
     if rule.layer == STACK:
         return f"{verdict} ({way}): {rule.name.strip('()')}"
     where = f"{rule.where.source}:{rule.where.line}" if rule.where.line else rule.where.source

@@ -40,6 +40,7 @@ class Tally:
     hits: list[Hits] = field(default_factory=list)
     datagrams: int = 0  # put together from fragments
     logged: int = 0
+    simulated: int = 0
     files: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
@@ -94,6 +95,16 @@ def _add(tally: Tally, frames: engine.Frames, outcome: Outcome) -> None:
     tally.hits = [before + more for before, more in zip(tally.hits, outcome.hits, strict=True)]
     tally.datagrams += len(outcome.datagrams)
     tally.logged += len(outcome.events)
+    if outcome.simulates:
+        would = {packet for leg in outcome.judgement.legs for packet in _noted(leg)}
+        tally.simulated += len(would)
+        tally.simulated += sum(each.fragments - 1 for each in outcome.datagrams if each.packet in would)
+
+
+def _noted(leg: engine.Leg) -> list[int]:
+    """The packets of a leg that a defensive filter would have blocked."""
+    pairs = zip(leg.packet.tolist(), leg.simulate.tolist(), strict=True)
+    return [packet for packet, simulate in pairs if simulate >= 0]
 
 
 def _named(codes: Any, names: Sequence[str]) -> dict[str, int]:
@@ -126,7 +137,7 @@ def document(tally: Tally) -> dict[str, Any]:
         "permitted": tally.verdicts["permitted"] + tally.verdicts["unfiltered"],
         "denied": tally.verdicts["denied"],
         "blocked": tally.verdicts["blocked"],
-        "simulated": 0,
+        "simulated": tally.simulated,
         "not_ip": tally.not_judged("not_ip"),
         "truncated": tally.not_judged("truncated"),
         "malformed": tally.not_judged("malformed"),
@@ -178,6 +189,8 @@ def table(tally: Tally, all_filters: bool = False) -> str:
     lines.append(f"{'total':<38}{shown['packets']:>12,}")
     if shown["unfiltered"]:
         lines.append(f"{'of the permitted, not filtered at all':<38}{shown['unfiltered']:>12,}")
+    if shown["simulated"]:
+        lines.append(f"{'would have been blocked':<38}{shown['simulated']:>12,}")
     lines += ["", f"{'filter':<38}{'ext':>3}  {'way':<4}{'action':<7}{'matches':>11}{'bytes':>14}"]
     matched = 0
     for row in shown["filters"]:

@@ -35,7 +35,7 @@ def start(system: System, name: str) -> Reply:
         messages.HASP100(name=name), messages.IEF695I(name=name, user=task.user), messages.HASP373(name=name),
         messages.IEF403I(name=name, time=_time(system)),
     )  # fmt: skip
-    ended = _ended(system, name) if task.program == FORKING else ()
+    ended = _ended(system, name) if task.program == FORKING or not task.running else ()
     failed = any(each.severity == ERROR for each in findings)
     return Reply((*begun, *issued, *ended), tuple(findings), not failed)
 

@@ -11,7 +11,7 @@ import gc
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import msgspec
@@ -20,6 +20,7 @@ from zsim import profiles
 from zsim.clock import SECOND
 from zsim.profiles import Place, ProfileError
 from zsim.system import Reading, System
+from zsim.tasks.dmd import Dmd
 from zsim.tasks.pagent import Configured
 from zsim.tcpip.stack import Stack
 
@@ -34,6 +35,7 @@ class State:
     running: dict[str, bool]
     readings: dict[str, Reading]
     configured: tuple[Configured, ...]
+    dmd: Dmd = field(default_factory=Dmd)
 
 
 def wall_clock() -> int:
@@ -111,14 +113,14 @@ def _restore(system: System, connection: sqlite3.Connection, name: str) -> None:
             f"{name}: remembers stack {state.stack.name}, system.yaml names {system.stack.name}; remove it"
         )
     system.stack, system.clock.now, system.readings = state.stack, state.clock, state.readings
-    system.configured = state.configured
+    system.configured, system.dmd = state.configured, state.dmd
     for task in system.tasks.values():
         task.running = state.running.get(task.name, False)
 
 
 def _save(system: System, connection: sqlite3.Connection) -> None:
     running = {task.name: task.running for task in system.tasks.values()}
-    state = State(system.stack, system.clock.now, running, system.readings, system.configured)
+    state = State(system.stack, system.clock.now, running, system.readings, system.configured, system.dmd)
     connection.execute("CREATE TABLE IF NOT EXISTS system (state BLOB NOT NULL)")
     connection.execute("DELETE FROM system")
     connection.execute("INSERT INTO system VALUES (?)", (msgspec.json.encode(state),))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from zsim import messages, started, unix
+from zsim import defence, messages, started, unix
 from zsim.clock import Clock, zone_offset
 from zsim.commands import Command, command, match, verb_known
 from zsim.config import profile, syslogconf
@@ -27,8 +27,10 @@ from zsim.files import Files, unix_path
 from zsim.findings import ERROR, UNKNOWN, Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage
 from zsim.tasks import pagent, pagentlog, pasearch, syslogd, trmd, trmdstat
+from zsim.tasks.dmd import Ask, Dmd
 from zsim.tasks.syslogd import LogRecord
 from zsim.tcpip import interfaces, ipsec, stack, traffic
+from zsim.tcpip.defensive import Change
 from zsim.tcpip.stack import Stack
 from zsim.unix import Answer
 
@@ -56,7 +58,7 @@ class Task:
 
 # PGM= of the tasks that filtering needs.
 TCPIP, PAGENT, TRMD, SYSLOGD = "EZBTCPIP", "PAGENT", "EZATRMD", "SYSLOGD"
-PROGRAMS = (TCPIP, PAGENT, TRMD, SYSLOGD, "DMD")
+PROGRAMS = (TCPIP, PAGENT, TRMD, SYSLOGD, defence.PROGRAM)
 
 
 class Reading(NamedTuple):
@@ -115,6 +117,7 @@ class System:
     clock: Clock = field(default_factory=Clock)
     readings: dict[str, Reading] = field(default_factory=dict)  # by task
     configured: tuple[pagent.Configured, ...] = ()  # the policy the agent holds
+    dmd: Dmd = field(default_factory=Dmd)
     facts: dict[str, Any] = field(default_factory=dict)  # what system.yaml chooses instead of zsim.facts
 
     # ---- starting ----------------------------------------------------------------------------------------------
@@ -142,12 +145,16 @@ class System:
             more, found = self._read(agent, self._read_policy)
             issued += more
             findings += found
+        if task.program == TCPIP:
+            issued += defence.stack_started(self)
         return issued, findings
 
     def stop_task(self, task: Task) -> list[IssuedMessage]:
         """Stop one task. A stopped Policy Agent leaves its policy in the stack; a stopped stack forgets all but
         `ipsec -f default`. (halz002 pbn_stop; halz002 ipsecurity_modify_ipsec_f_default_cmd)"""
         task.running = False
+        if task.program == defence.PROGRAM:
+            return defence.end(self)
         if task.program == TCPIP:
             self.stack = Stack(self.stack.name, default_forced=self.stack.default_forced)
         return [messages.EZZ8501I()] if task.program == TRMD else []
@@ -160,6 +167,8 @@ class System:
             return [messages.EZZ8431I(), messages.EZZ8432I(), *issued], findings
         if task.program == SYSLOGD:
             return self._read(task, self._start_syslogd)
+        if task.program == defence.PROGRAM:
+            return self._read(task, lambda task: Brought(*defence.begin(self, task)))
         return ([messages.EZZ8495I(), messages.EZZ8500I()] if task.program == TRMD else []), []
 
     def _read(self, task: Task, reader: Callable[[Task], Brought]) -> tuple[list[IssuedMessage], list[Finding]]:
@@ -242,6 +251,7 @@ class System:
     @_by_its_facts
     def prepare(self, compiled: bool = False, home: Sequence[tuple[int, int]] = ()) -> traffic.Prepared:
         """The stack's filters as match tables, for `receive`."""
+        defence.tick(self)
         return traffic.prepare(self.stack, compiled, home, self.clock.now, self.offset)
 
     @_by_its_facts
@@ -265,9 +275,14 @@ class System:
         outcome = traffic.receive(prepared, frames, interface, rewrites)
         if frames.count:
             self.clock.advance_to(int(max(frames.time)))
-        return outcome, self._log(outcome.events)
+        return outcome, self._log(outcome.events) + defence.tick(self)
 
-    def _log(self, events: Iterable[traffic.FilterEvent]) -> list[syslogd.Delivery]:
+    @_by_its_facts
+    def tick(self) -> None:
+        """Let what is due by the clock happen: defensive filters expire."""
+        defence.tick(self)
+
+    def _log(self, events: Iterable[traffic.FilterEvent | Change]) -> list[syslogd.Delivery]:
         """Events to TRMD, records to syslogd, lines to files. Without TRMD nothing is kept."""
         task = self.task_of(TRMD)
         if task is None or not task.running:
@@ -310,6 +325,7 @@ class System:
     @_by_its_facts
     def console(self, text: str) -> Reply:
         """One operator command."""
+        defence.tick(self)
         found = match(text, CONSOLE)
         reply: Reply | None = found[0].run(self, **found[1]) if found else None
         if reply is None:
@@ -321,12 +337,13 @@ class System:
     @_by_its_facts
     def shell(self, text: str, user: str = "") -> Answer:
         """One z/OS UNIX command line: programs joined by |, output to a file by > or >>."""
-        home = unix.home_of(user or (self.users or ("IBMUSER",))[0])
-        return unix.run(text, self._program, self.files, home, ("ipsec", "pasearch", "trmdstat"))
+        who = user or (self.users or ("IBMUSER",))[0]
+        program = partial(self._program, user=who)
+        return unix.run(text, program, self.files, unix.home_of(who), ("ipsec", "pasearch", "trmdstat"))
 
-    def _program(self, words: Sequence[str]) -> Answer | None:
+    def _program(self, words: Sequence[str], user: str) -> Answer | None:
         if words[0] == "ipsec":
-            return self.ipsec(words[1:])
+            return self.ipsec(words[1:], user)
         if words[0] == "pasearch":
             return self.pasearch(words[1:])
         if words[0] == "trmdstat":
@@ -357,13 +374,22 @@ class System:
         return Answer(text, errors, code)
 
     @_by_its_facts
-    def ipsec(self, words: Sequence[str]) -> Answer:
+    def ipsec(self, words: Sequence[str], user: str = "") -> Answer:
         """The ipsec command."""
-        result = ipsec.run(words, self.stacks, self.stack.name, self.release, self.clock.now, self.offset)
-        if result.action:
+        defence.tick(self)
+        everywhere = self.dmd.filters if defence.running(self) else None
+        args = self.stacks, self.stack.name, self.release, self.clock.now, self.offset, everywhere
+        result = ipsec.run(words, *args)
+        code, said = result.code, list(result.errors)
+        if result.action in ("default", "reload"):
             self.stack.default_forced = result.action == "default"
-        errors = "".join(f"{line}\n" for line in result.errors)
-        return Answer(str(result.report) if result.report else "", errors, result.code, result.report)
+        elif result.action:
+            who = user or (self.users or ("IBMUSER",))[0]
+            ask = Ask(result.action, result.name, result.values or {}, result.stack, who.upper())
+            code, why = defence.carry_out(self, ask)
+            said += [why] if why else []
+        errors = "".join(f"{line}\n" for line in said)
+        return Answer(str(result.report) if result.report else result.text, errors, code, result.report)
 
     @property
     def stacks(self) -> Mapping[str, Stack]:
@@ -463,6 +489,8 @@ def _reread(system: System, job: str, only_changed: bool = False) -> Reply:
     task = next((each for each in system.tasks.values() if each.job == job), None)
     if task is None or not task.running:
         return Reply((messages.IEE341I(job=job),), done=False)
+    if task.program == defence.PROGRAM and not only_changed:
+        return defence.refresh(system, task)
     if task.program != PAGENT:
         return Reply((messages.IEE535I(verb="MODIFY"),), done=False)
     if only_changed and not system.changed_files(task):
@@ -493,9 +521,9 @@ def modify(system: System, job: str, operands: str) -> Reply | None:
 
 
 @command("DISPLAY {operands...}")
-def display(system: System, operands: str) -> Reply:
+def display(system: System, operands: str) -> Reply | None:
     """Displays of the console."""
-    return _not_modelled(f"DISPLAY {operands}")
+    return _not_modelled(f"DISPLAY {operands}") if operands else None
 
 
 def _not_modelled(what: str) -> Reply:
@@ -504,5 +532,5 @@ def _not_modelled(what: str) -> Reply:
 
 
 CONSOLE: tuple[Command, ...] = (
-    refresh, update, *started.COMMANDS, vary_tcpip, modify, display,
+    refresh, update, *started.COMMANDS, *defence.COMMANDS, vary_tcpip, modify, display,
 )  # fmt: skip

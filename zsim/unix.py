@@ -1,6 +1,7 @@
 """A z/OS UNIX command line: programs joined by `|`, output into the system's own files by `>` and `>>`.
 
-Besides what the system offers (`ipsec`), a few filters work as in any UNIX: cat, grep, head, tail, wc, ls.
+Besides what the system offers (`ipsec`), a few filters work as in any UNIX: cat, grep, head, tail, wc, ls, and
+the seed's na and nafm.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from zsim import ispf
 from zsim.files import Files, Problem, unix_path
 from zsim.findings import did_you_mean, number
 from zsim.report import Report
@@ -91,6 +93,10 @@ def _filter(words: Sequence[str], text: str, files: Files, home: str, others: Se
     if name == "ls":
         return _ls(operands, files, home)
     pattern = operands.pop(0) if name == "grep" and operands else ""
+    if name == "nafm" and [word.lower() for word in operands[:2]] == ["delete", "all"]:
+        operands = operands[2:]
+    if name == "nafm" and operands and operands[0].lower() in ("x", "nx"):
+        pattern = operands.pop(0).lower()
     for operand in operands:
         found = files.get(unix_path(operand if operand.startswith("/") else f"{home}/{operand}"))
         if not isinstance(found, str):
@@ -164,6 +170,14 @@ def _wc(lines: list[str], pattern: str, letters: dict[str, int]) -> Answer:
     return Answer(f"{len(lines)} {words} {sum(map(len, lines))}\n")
 
 
+def _na(lines: list[str], pattern: str, letters: dict[str, int]) -> Answer:
+    return Answer("".join(ispf.na(lines)))
+
+
+def _nafm(lines: list[str], pattern: str, letters: dict[str, int]) -> Answer:
+    return Answer("".join(ispf.nafm(lines, pattern)))
+
+
 class _Filter(NamedTuple):
     run: Callable[[list[str], str, dict[str, int]], Answer]
     options: str  # the letters it knows; # for a number
@@ -171,5 +185,5 @@ class _Filter(NamedTuple):
 
 _FILTERS = {
     "cat": _Filter(_cat, ""), "grep": _Filter(_grep, "icv"), "head": _Filter(_head, "#"), "tail": _Filter(_tail, "#"),
-    "wc": _Filter(_wc, "l"),
+    "wc": _Filter(_wc, "l"), "na": _Filter(_na, ""), "nafm": _Filter(_nafm, ""),
 }  # fmt: skip

@@ -45,6 +45,19 @@ class Service(NamedTuple):
         return self._replace(source_port=self.dest_port, dest_port=self.source_port)
 
 
+class Defence(NamedTuple):
+    """What only a defensive filter has. Times are ns; it is installed until `expires`."""
+
+    type: str  # Stack, Global
+    mode: str  # block, simulate; the stack's mode may turn a block into a simulation
+    loglimit: int  # messages in five minutes; 0 for any number
+    lifetime: int  # minutes
+    created: int
+    updated: int
+    expires: int
+    user: str = ""
+
+
 class FilterRule(NamedTuple):
     """One installed filter, as `ipsec -f display` shows it."""
 
@@ -66,6 +79,7 @@ class FilterRule(NamedTuple):
     times: tuple[TimeCondition, ...] = ()  # the rule is installed only while all of them hold
     implicit: bool = False  # a deny that closes the set
     hidden: bool = False  # takes part in matching but is no row of a report
+    defence: Defence | None = None  # of layer DEFENSIVE, whose action is Block or Simulate
 
     @property
     def denies(self) -> bool:

@@ -16,6 +16,7 @@ from zsim.facts import fact
 from zsim.findings import Finding, Where, finding
 from zsim.messages import IssuedMessage
 from zsim.tcpip import filters, interfaces, ports
+from zsim.tcpip.defensive import Defensive
 from zsim.tcpip.filters import FilterSet
 from zsim.tcpip.interfaces import Interfaces
 
@@ -37,7 +38,12 @@ class Stack:
     default_forced: bool = False
     ports: list[profile.PortEntry] = field(default_factory=list)
     settings: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
-    defensive_mode: str = field(default_factory=lambda: str(fact("report-defensive-mode")))
+    defensive: Defensive = field(default_factory=Defensive)
+
+    @property
+    def defensive_mode(self) -> str:
+        """What the heading of reports shows."""
+        return self.defensive.mode or str(fact("report-defensive-mode"))
 
     @property
     def in_force(self) -> FilterSet | None:

@@ -25,6 +25,7 @@ class Shown(NamedTuple):
     hits: Hits
     created: int
     updated: int
+    stacks: int | None = None  # of a global defensive filter: how many hold a copy of it
 
 
 class Term(NamedTuple):
@@ -95,6 +96,30 @@ def _defensive(shown: Shown) -> bool:
     return shown.rule.layer == DEFENSIVE
 
 
+def _action(shown: Shown) -> str:
+    """IPSec rules show Permit (verify_active); a defensive filter shows its own mode, whatever the stack's is."""
+    if _defensive(shown):
+        return str(fact("report-defensive-actions")[shown.rule.action == "Simulate"])
+    return "Permit" if shown.rule.action == "IpSec" else shown.rule.action
+
+
+def _of_defence(name: str) -> Callable[[Shown], object]:
+    return lambda shown: getattr(shown.rule.defence, name) if shown.rule.defence else NOT_APPLICABLE
+
+
+def _expires(shown: Shown) -> str:
+    return _time(shown.rule.defence.expires) if shown.rule.defence else NOT_APPLICABLE
+
+
+def _stacks(shown: Shown) -> object:
+    return NOT_APPLICABLE if shown.stacks is None else shown.stacks
+
+
+def _matches(shown: Shown) -> object:
+    """The global copy counts nothing. (ipsectgtopt)"""
+    return shown.hits.matches if shown.stacks is None else NOT_APPLICABLE
+
+
 def _of(shown: Shown, protocols: tuple[int, ...]) -> bool:
     return shown.rule.service.protocol in protocols
 
@@ -116,15 +141,15 @@ TERMS = (
     Term("VpnActionName", "VpnActionName", lambda s: s.rule.vpn_action or NOT_APPLICABLE),
     Term("TunnelID", "TunnelID", lambda s: "0x00"),
     Term("Type", "Type", lambda s: "Defensive" if _defensive(s) else "Generic"),
-    Term("DefensiveType", "DefensiveType", _na),
+    Term("DefensiveType", "DefensiveType", _of_defence("type")),
     Term("State", "State", lambda s: "Active"),
-    Term("Action", "Action", lambda s: "Permit" if s.rule.action == "IpSec" else s.rule.action),
+    Term("Action", "Action", _action),
     Term("Scope", "Scope", _scope),
     Term("Direction", "Direction", lambda s: s.rule.direction),
     Term("OnDemand", "OnDemand", lambda s: "No" if s.rule.vpn_action else NOT_APPLICABLE),
     Term("SecurityClass", "SecurityClass", lambda s: s.rule.service.secclass),
     Term("Logging", "Logging", lambda s: s.rule.logging),
-    Term("LogLimit", "LogLimit", _na),
+    Term("LogLimit", "LogLimit", _of_defence("loglimit")),
     Term("Protocol", "Protocol", lambda s: protocol(s.rule.service.protocol)),
     Term("ICMPType", "ICMPType", _type(ICMPS)),
     Term("ICMPTypeGranularity", "ICMPTypeGran", _na),
@@ -160,9 +185,9 @@ TERMS = (
     Term("RemoteIdentityType", "RemoteIdentityType", _na),
     Term("RemoteIdentity", "RemoteIdentity", _na),
     Term("FragmentsOnly", "FragmentsOnly", lambda s: "Yes" if s.rule.service.fragments_only else "No"),
-    Term("FilterMatches", "FilterMatches", lambda s: s.hits.matches),
-    Term("LifetimeExpires", "LifetimeExpires", _na),
-    Term("AssociatedStackCount", "AssociatedStackCount", _na),
+    Term("FilterMatches", "FilterMatches", _matches),
+    Term("LifetimeExpires", "LifetimeExpires", _expires),
+    Term("AssociatedStackCount", "AssociatedStackCount", _stacks),
 )
 
 

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zsim import addresses
 from zsim.addresses import AddressRange
 from zsim.clock import SECOND
 from zsim.facts import fact
 from zsim.findings import Where
-from zsim.tcpip import discard, interfaces
+from zsim.tcpip import defensive, discard, interfaces
+from zsim.tcpip.defensive import Change, Guard
 from zsim.tcpip.filters import OUTBOUND, VERSIONS, FilterRule, FilterSet, Hits, Service, lower
 from zsim.tcpip.stack import Stack
 
@@ -46,6 +47,7 @@ class FilterEvent(NamedTuple):
     routed: bool
     length: int
     fragment: bool
+    simulated: bool = False  # a defensive filter would have blocked it
 
 
 class Rewrite(NamedTuple):
@@ -61,7 +63,7 @@ class Prepared(NamedTuple):
 
     stack: str
     in_force: FilterSet | None
-    rows: tuple[FilterRule, ...]  # the filters in force, then the stack's own rows (see _stack_rows)
+    rows: tuple[FilterRule, ...]  # the filters in force, the stack's own rows (see _stack_rows), defensive filters
     rules: engine.RuleSet
     vantage: engine.Vantage
     interfaces: tuple[str, ...]  # by the engine's interface number
@@ -72,6 +74,7 @@ class Prepared(NamedTuple):
     manner: discard.Manner
     trains: engine.Trains
     tables: dict[tuple[int, ...], engine.MatchTable]  # by the filters that are active; see `parts`
+    guard: Guard  # the defensive filters, asked before the others
 
 
 class Outcome(NamedTuple):
@@ -80,9 +83,10 @@ class Outcome(NamedTuple):
     headers: engine.Headers
     judgement: engine.Judgement
     hits: tuple[Hits, ...]
-    events: tuple[FilterEvent, ...]
+    events: tuple[FilterEvent | Change, ...]
     journey: engine.Journey
     datagrams: tuple[engine.Datagram, ...]  # completed in it; the row of the last fragment stands for each
+    simulates: bool = False  # does any defensive filter simulate?
 
 
 STACK = "stack"  # layer of the rows that are no filters
@@ -128,9 +132,11 @@ def prepare(
     in_force = stack.in_force
     filters = in_force.filters if in_force else ()
     before, after = _stack_rows(stack)
-    rows = (*filters, *before, *after)
+    main = (*filters, *before, *after)
+    guard = defensive.guard(stack.defensive, len(main), compiled)
+    rows = (*main, *(each.rule for each in guard.installed))
     active = tuple(in_force.active(time, offset)) if in_force else ()
-    table = _table(rows, active, len(filters), compiled)
+    table = _table(main, active, len(filters), compiled)
     gate = bool(in_force and in_force.logging)
     return Prepared(
         stack.name, in_force, rows,
@@ -145,6 +151,7 @@ def prepare(
             {4: _coded(stack, "IPCONFIG", "TTL"), 6: _coded(stack, "IPCONFIG6", "HOPLIMIT")}, interfaces.groups(here)
         ),
         _trains(_coded(stack, "IPCONFIG", "REASSEMBLYTIMEOUT")), {active: table},
+        defensive.at(guard, time),
     )  # fmt: skip
 
 
@@ -163,25 +170,28 @@ def _table(rows: Sequence[FilterRule], active: Sequence[int], filters: int, comp
 
 def parts(prepared: Prepared, frames: engine.Frames, offset: int) -> Iterator[tuple[engine.Frames, Prepared]]:
     """The batch in runs of frames during which the same rules are installed, with the tables of each: rules with a
-    time condition are installed and removed by the time of the packets."""
+    time condition are installed and removed by the time of the packets, and defensive filters expire by it."""
     import engine
 
-    in_force = prepared.in_force
-    if in_force is None or not in_force.timed:
+    in_force, guard = prepared.in_force, prepared.guard
+    timed = in_force is not None and in_force.timed
+    if in_force is None or not (timed or guard.installed):
         yield frames, prepared
         return
+    main = prepared.rows[: guard.first]
     times = frames.time.tolist()
     first = 0
     while first < len(times):
-        until = in_force.until(times[first], offset)
+        until = min(in_force.until(times[first], offset) if timed else 2**63, guard.until(times[first]))
         last = first + 1
         while last < len(times) and times[first] <= times[last] < until:
             last += 1
         active = tuple(in_force.active(times[first], offset))
         if active not in prepared.tables:
-            prepared.tables[active] = _table(prepared.rows, active, len(in_force.filters), prepared.compiled)
+            prepared.tables[active] = _table(main, active, len(in_force.filters), prepared.compiled)
         rules = prepared.rules._replace(table=prepared.tables[active])
-        yield engine.part(frames, first, last), prepared._replace(rules=rules)
+        alive = defensive.at(guard, times[first])
+        yield engine.part(frames, first, last), prepared._replace(rules=rules, guard=alive)
         first = last
 
 
@@ -205,7 +215,7 @@ def receive(
     prepared: Prepared, frames: engine.Frames, arrival: str | None = None, rewrites: Sequence[Rewrite] = ()
 ) -> Outcome:
     """Judge one batch of frames that crossed interface `arrival` (None: found from the addresses). The counters of
-    the set in force are added to."""
+    the set in force and of the defensive filters are added to."""
     import engine
 
     headers = engine.decode(frames)
@@ -214,14 +224,46 @@ def receive(
     given = prepared.interfaces.index(arrival) if arrival is not None else None
     journey = engine.orient(headers, prepared.vantage, given)
     datagrams = engine.reassemble(frames, headers, journey, prepared.trains)
-    judgement = engine.judge(headers, journey, prepared.vantage, prepared.rules)
+    guard = prepared.guard
+    judgement = engine.judge(headers, journey, prepared.vantage, prepared.rules, guard.block, guard.simulate)
     hits = _count(prepared, frames, judgement, datagrams)
     if prepared.in_force is not None:
         kept = prepared.in_force.hits
         kept[:] = [before + more if more.matches else before for before, more in zip(kept, hits, strict=False)]
-    events = [event for leg in judgement.legs for event in _events(prepared, frames, leg)]
+    for one, more in zip(guard.installed, hits[guard.first :], strict=True):
+        one.hits += more
+    events = [event for leg in judgement.legs for event in _logged(prepared, frames, leg)]
     events.sort(key=lambda event: event[0])
-    return Outcome(headers, judgement, hits, tuple(event for _, event in events), journey, datagrams)
+    told = tuple(_limited(guard, [event for _, event in events]))
+    return Outcome(headers, judgement, hits, told, journey, datagrams, guard.simulate is not None)
+
+
+def _logged(
+    prepared: Prepared, frames: engine.Frames, leg: engine.Leg
+) -> Iterator[tuple[tuple[int, int], FilterEvent]]:
+    """What is logged about one leg: simulations, blocks, then what the other filters decided."""
+    guard = prepared.guard
+    if guard.simulate:
+        yield from _events(prepared, frames, leg, guard.simulate, leg.simulate, True)
+    if guard.block:
+        yield from _events(prepared, frames, leg, guard.block, leg.block)
+    yield from _events(prepared, frames, leg, prepared.rules, leg.rule)
+
+
+def _limited(guard: Guard, events: Sequence[FilterEvent]) -> Iterator[FilterEvent | Change]:
+    """Without what the log limits of defensive filters hold back, and with the reports on it."""
+    if not guard.installed:
+        yield from events
+        return
+    installed = {each.key: each for each in guard.installed}
+    for event in events:
+        if event.rule.defence is None:
+            yield event
+            continue
+        reports, may = defensive.limited(installed[event.rule.name, event.rule.extension], event.time, guard.mode)
+        yield from reports
+        if may:
+            yield event
 
 
 def _count(
@@ -235,7 +277,11 @@ def _count(
     for datagram in datagrams:
         length[datagram.packet] = datagram.octets
     for leg in judgement.legs:
-        engine.count(leg.rule, engine.take(frames.time, leg.packet), engine.take(length, leg.packet), counters)
+        times, lengths = engine.take(frames.time, leg.packet), engine.take(length, leg.packet)
+        guard = prepared.guard
+        for found, asked in ((leg.rule, True), (leg.block, guard.block), (leg.simulate, guard.simulate)):
+            if asked:
+                engine.count(found, times, lengths, counters)
     return tuple(
         Hits(packets, octets, first, last) if packets else Hits()
         for packets, octets, first, last in counters.to_rows()[:-1]
@@ -243,12 +289,17 @@ def _count(
 
 
 def _events(
-    prepared: Prepared, frames: engine.Frames, leg: engine.Leg
+    prepared: Prepared,
+    frames: engine.Frames,
+    leg: engine.Leg,
+    rules: engine.RuleSet,
+    found: Any,
+    simulated: bool = False,
 ) -> Iterator[tuple[tuple[int, int], FilterEvent]]:
     """The logged verdicts of one leg, each with its place in the order of the capture."""
     import engine
 
-    rows = engine.logged(leg, prepared.rules)
+    rows = engine.logged(leg, rules, found)
     packets = engine.take(leg.packet, rows)
 
     def field(name: str) -> list[int]:
@@ -260,7 +311,7 @@ def _events(
 
     for packet, at, time, rule, version, source, dest, protocol, (sport, dport), (type, code), *rest in zip(
         packets.tolist(), engine.take(leg.interface, rows).tolist(), engine.take(frames.time, packets).tolist(),
-        engine.take(leg.rule, rows).tolist(), field("version"), field("src_addr"), field("dst_addr"), known("proto"),
+        engine.take(found, rows).tolist(), field("version"), field("src_addr"), field("dst_addr"), known("proto"),
         zip(known("src_port"), known("dst_port"), strict=True), zip(known("type"), known("code"), strict=True),
         field("zone"), field("routed"), field("ip_length"), field("fragment"), strict=True,
     ):  # fmt: skip
@@ -269,5 +320,5 @@ def _events(
         yield (packet, leg.direction), FilterEvent(
             time, prepared.rows[rule], version, source, dest, protocol, sport, dport, type, code, interface,
             prepared.addresses.get((interface, version), 0), leg.direction == 0, zone, bool(routed), length,
-            bool(fragment),
+            bool(fragment), simulated,
         )  # fmt: skip

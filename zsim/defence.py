@@ -1,0 +1,225 @@
+"""DMD as a started task: what S, F and P reach, what ipsec asks of it, and what the passing of time does.
+
+    F procname,DISPLAY      F procname,REFRESH[,FILE=//'dataset' | ,FILE='unix-file']
+    P procname              F procname,FORCE_INACTIVE,stackname
+
+(halu101 defdemon)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zsim import messages
+from zsim.commands import Command, command
+from zsim.config import dmd as language
+from zsim.config import pagentconf
+from zsim.facts import fact
+from zsim.files import file_name
+from zsim.findings import ERROR, Finding, Where, did_you_mean, finding
+from zsim.messages import IssuedMessage
+from zsim.tasks import dmd as daemon
+from zsim.tasks.dmd import Ask, Dmd, Effect, Entry, Refused
+from zsim.tasks.syslogd import Delivery
+from zsim.tcpip import defensive
+
+if TYPE_CHECKING:
+    from zsim.system import Reply, System, Task
+
+PROGRAM = "DMD"
+
+
+def running(system: System) -> Task | None:
+    """The task that is DMD, if it runs."""
+    return next((task for task in system.tasks.values() if task.program == PROGRAM and task.running), None)
+
+
+def begin(system: System, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
+    """Start DMD: its environment, its configuration, the persistent copy. With mistakes in the file it ends."""
+    others = [each for each in system.tasks.values() if each.program == PROGRAM and each.running and each is not task]
+    if others:
+        task.running = False
+        return [messages.DMD_SECOND(job=others[0].job)], []
+    findings: list[Finding] = []
+    variables, where = {}, task.where
+    if task.environment:
+        source = system.files.read(task.environment, task.where)
+        if isinstance(source, Finding):
+            findings.append(source)
+        else:
+            variables = pagentconf.environment(source)
+            where = pagentconf.place_of(source, "DMD_FILE") or where
+    system.dmd = Dmd()
+    name, read = _configuration(system, variables.get("DMD_FILE") or fact("dmd-file"), where)
+    findings += read.findings
+    if read.failed:
+        task.running = False
+        return [messages.DMD_FAILED(file=name), messages.DMD_ENDED()], findings
+    system.dmd.config = read.config
+    system.dmd.filters, issued = _kept(system, daemon.EVERYWHERE)
+    issued += _restore(system)
+    effect = daemon.configure(system.dmd, read.config, name, system.stacks, system.clock.now)
+    _deliver(system, effect)
+    return [*issued, *effect.issued, messages.DMD_READY()], findings
+
+
+def _configuration(system: System, file: str, where: Where) -> tuple[str, language.Read]:
+    """The name of the file as messages show it, and what it says."""
+    try:
+        name = file_name(file).quoted
+    except ValueError:
+        name = file
+    source = system.files.read(file, where)
+    if isinstance(source, Finding):
+        return name, language.Read(language.defaults(), (source,))
+    return name, language.parse(source)
+
+
+def _configure(system: System, file: str, where: Where) -> tuple[list[IssuedMessage], list[Finding]]:
+    """Read the file and work by it; with mistakes in it nothing changes."""
+    name, read = _configuration(system, file, where)
+    if read.failed:
+        return [messages.DMD_FAILED(file=name)], list(read.findings)
+    effect = daemon.configure(system.dmd, read.config, name, system.stacks, system.clock.now)
+    _deliver(system, effect)
+    return list(effect.issued), list(read.findings)
+
+
+def stack_started(system: System) -> list[IssuedMessage]:
+    """A stack came up while DMD runs: it gets its filters again. (dmd_defensive_filters)"""
+    return _restore(system) if running(system) and system.dmd.config else []
+
+
+def _restore(system: System) -> list[IssuedMessage]:
+    """Give every running stack what the persistent copy has for it."""
+    issued: list[IssuedMessage] = []
+    kept = {name: _kept(system, name) for name in system.stacks}  # all, before any is written
+    for name, (filters, skipped) in kept.items():
+        issued += skipped
+        changes = daemon.restore(system.dmd, system.stacks[name], filters, system.clock.now)
+        _deliver(system, Effect(changes=tuple(changes), told=(Entry(daemon.EVENTS, f"Stack {name} is managed"),)))
+    return issued
+
+
+def _kept(system: System, name: str) -> tuple[list[defensive.Installed], list[IssuedMessage]]:
+    assert system.dmd.config is not None
+    path = daemon.path_of(system.dmd.config, name)
+    text = system.files.get(path)
+    return daemon.kept(text, path, system.clock.now) if isinstance(text, str) else ([], [])
+
+
+def end(system: System) -> list[IssuedMessage]:
+    """DMD ends; filters stay in the stacks and in the persistent copy. (dmd_defensive_filters)"""
+    system.dmd = Dmd()
+    return [messages.DMD_ENDED()]
+
+
+def tick(system: System) -> list[Delivery]:
+    """Remove what has expired by the system's clock, whether DMD runs or not."""
+    now = system.clock.now
+    changes = defensive.expire(system.stack.defensive, now)
+    before = len(system.dmd.filters)
+    system.dmd.filters = [each for each in system.dmd.filters if each.defence.expires > now]
+    if not changes and len(system.dmd.filters) == before:
+        return []
+    gone = [each.rule for each in changes if each.what == "expired"]
+    told = tuple(Entry(daemon.EVENTS, f"Expired: {rule.name} {rule.extension}") for rule in gone)
+    return _deliver(system, Effect(changes=tuple(changes), told=told))
+
+
+def _deliver(system: System, effect: Effect) -> list[Delivery]:
+    """Changes to TRMD, entries to syslogd, and the persistent copy to its files where it is another one."""
+    deliveries = system._log(effect.changes)
+    task, config = running(system), system.dmd.config
+    if task is None or config is None:
+        return deliveries
+    system._to_syslogd(daemon.records(effect.told, config, system.clock.now, task.user, task.job))
+    for path, text in daemon.copies(system.dmd, system.stacks):
+        if text != (system.files.get(path) or ""):
+            system.files.replace(path, text)
+    return deliveries
+
+
+def carry_out(system: System, ask: Ask) -> tuple[int, str]:
+    """What ipsec -F asks for: its exit code, and what is wrong."""
+    try:
+        effect = daemon.carry_out(system.dmd, ask, system.stacks, system.clock.now)
+    except Refused as why:
+        _deliver(system, Effect(told=(Entry(daemon.ERRORS, f"Request of {ask.user} refused: {why}"),)))
+        return fact("ipsec-exit-codes")[why.code], f"ipsec: {why}"
+    _deliver(system, effect)
+    return 0, ""
+
+
+# ---- operator commands ----------------------------------------------------------------------------------------
+
+
+def _task(system: System, job: str) -> Task | Reply:
+    from zsim.system import Reply
+
+    task = next((each for each in system.tasks.values() if each.job == job), None)
+    if task is None or not task.running:
+        return Reply((messages.IEE341I(job=job),), done=False)
+    if task.program != PROGRAM:
+        return Reply((messages.IEE535I(verb="MODIFY"),), done=False)
+    return task
+
+
+@command("MODIFY {job},DISPLAY")
+def display(system: System, job: str) -> Reply:
+    """Show the configuration values that DMD uses."""
+    from zsim.system import Reply
+
+    task = _task(system, job)
+    return task if isinstance(task, Reply) else Reply(tuple(daemon.shown(system.dmd)))
+
+
+@command("MODIFY {job},REFRESH,{file}")
+def refresh_from(system: System, job: str, file: str) -> Reply:
+    """Have DMD read another configuration file: FILE=//'DATA.SET(MEMBER)' or FILE='/unix/file'."""
+    from zsim.system import Reply
+
+    task = _task(system, job)
+    if isinstance(task, Reply):
+        return task
+    keyword, equals, name = file.partition("=")
+    if keyword != "FILE" or not equals or not name:
+        return Reply((messages.IEE535I(verb="MODIFY"),), done=False)
+    if name.startswith("'/"):
+        name = name.strip("'")
+    return refresh(system, task, name)
+
+
+def refresh(system: System, task: Task, file: str = "") -> Reply:
+    """Have DMD read its configuration again, as a complete replacement."""
+    from zsim.system import Brought, Reply
+
+    wanted = file or system.dmd.file
+    issued, findings = system._read(task, lambda task: Brought(*_configure(system, wanted, Where("console", 1, 1))))
+    failed = any(each.severity == ERROR for each in findings)
+    return Reply(tuple(issued), tuple(findings), not failed)
+
+
+@command("MODIFY {job},FORCE_INACTIVE,{stack}")
+def force_inactive(system: System, job: str, stack: str) -> Reply:
+    """Remove all defensive filters of a stack, and refuse new ones until the next REFRESH."""
+    from zsim.system import Reply
+
+    task = _task(system, job)
+    if isinstance(task, Reply):
+        return task
+    config = system.dmd.config
+    if config is None or config.of(stack) is None:
+        names = [each.stack for each in config.stacks] if config else []
+        hint = did_you_mean(stack, names, f"it names {', '.join(names) or 'none'}")
+        found = finding("bad-system", Where("console", 1, 1), what=f"DMD manages no stack {stack}", hint=hint)
+        return Reply((messages.DMD_NO_STACK(stack=stack),), (found,), False)
+    effect = daemon.force_inactive(system.dmd, stack, system.stacks, system.clock.now)
+    _deliver(system, effect)
+    path = daemon.path_of(config, stack)
+    if system.files.get(path):  # of a stack that is down
+        system.files.replace(path, "")
+    return Reply(effect.issued)
+
+
+COMMANDS: tuple[Command, ...] = (display, refresh_from, force_inactive)

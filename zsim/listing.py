@@ -1,0 +1,85 @@
+"""`zsim filters`: the installed filters as a table for people, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from zsim.clock import iso
+from zsim.system import System
+from zsim.tcpip import defensive, terms
+from zsim.tcpip.filters import DEFENSIVE, POLICY, PROFILE, FilterRule, Hits
+
+SCHEMA = "zsim.filters/1"
+LAYERS = (DEFENSIVE, POLICY, PROFILE)
+Row = dict[str, Any]
+
+# --sort: by what, and whether the largest stands first. Search order is the order as it is.
+ORDERS: dict[str, tuple[Callable[[Row], Any], bool]] = {
+    "order": (lambda row: row["order"], False),
+    "matches": (lambda row: row["matches"], True),
+    "name": (lambda row: (row["name"], row["extension"]), False),
+    "last": (lambda row: row["last"] or "", True),
+}
+
+
+def rows(system: System) -> list[Row]:
+    """Every filter that packets are judged by, in search order."""
+    stack = system.stack
+    found = [_row(each.rule, each.hits) for each in defensive.grouped(stack.defensive.filters)]
+    if stack.in_force is not None:
+        for at in stack.in_force.active(system.clock.now, system.offset):
+            if not stack.in_force.filters[at].hidden:
+                found.append(_row(stack.in_force.filters[at], stack.in_force.hits[at]))
+    return [{"order": at, **row} for at, row in enumerate(found, 1)]
+
+
+def _row(rule: FilterRule, hits: Hits) -> Row:
+    service = rule.service
+    return {
+        "name": rule.name, "extension": rule.extension, "layer": rule.layer, "version": rule.version,
+        "direction": rule.direction, "action": rule.action, "protocol": terms.protocol(service.protocol),
+        "source": str(rule.source), "source_port": defensive.span_word(service.source_port),
+        "dest": str(rule.dest), "dest_port": defensive.span_word(service.dest_port),
+        "type": defensive.span_word(service.type), "code": defensive.span_word(service.code),
+        "matches": hits.matches, "bytes": hits.octets,
+        "last": iso(hits.last) if hits.last is not None else None,
+        "expires": iso(rule.defence.expires) if rule.defence else None, "where": str(rule.where),
+    }  # fmt: skip
+
+
+def chosen(rows: Sequence[Row], matched: bool | None, layers: Sequence[str], sort: str) -> list[Row]:
+    """Only matched or unmatched ones (None: both), only of these layers (none: all), sorted."""
+    key, backwards = ORDERS[sort]
+    kept = [
+        row
+        for row in rows
+        if (matched is None or bool(row["matches"]) is matched) and (not layers or row["layer"] in layers)
+    ]
+    return sorted(kept, key=key, reverse=backwards)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A line a filter: what it tests is written source > destination."""
+    lines = []
+    for row in rows:
+        name = f"{row['name']}.{row['extension']}"
+        way = {"Inbound": "in", "Outbound": "out"}[row["direction"]]
+        tested = f"{_end(row, 'source')} > {_end(row, 'dest')}"
+        kind = "".join(f" {each} {row[each]}" for each in ("type", "code") if row[each] != "all")
+        until = f" until {row['expires'][:19]}" if row["expires"] else ""
+        lines.append((name, row["layer"], way, row["action"], row["protocol"] + kind, tested + until, row["matches"]))
+    heads = ("filter", "layer", "way", "action", "protocol", "from > to", "matches")
+    widths = [max(len(str(line[at])) for line in (heads, *lines)) for at in range(len(heads))]
+    shown = [
+        "  ".join(f"{value:>{width}}" if at == len(heads) - 1 else f"{value:<{width}}"
+                  for at, (value, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+        for line in (heads, *lines)
+    ]  # fmt: skip
+    return "\n".join(shown) + "\n"
+
+
+def _end(row: Row, end: str) -> str:
+    port = row[f"{end}_port"]
+    address = "any" if row[end] in ("0.0.0.0/0", "::/0") else row[end]
+    return address if port == "all" else f"{address} port {port}"
