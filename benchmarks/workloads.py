@@ -12,7 +12,7 @@ import random
 from collections.abc import Sequence
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,6 +78,15 @@ def sorted_by_width(rules: Sequence[Rule]) -> list[Rule]:
     return [Rule(i, rule.tests) for i, rule in enumerate(sorted(rules, key=width))]
 
 
+class Service(NamedTuple):
+    """What a policy's IpService says; a few of them are used by many rules."""
+
+    tests: tuple[Test, ...]
+    served: tuple[int, int]
+    client: tuple[int, int]
+    connect: bool
+
+
 def policy(count: int, version: int, seed: int = 1) -> list[Rule]:
     """Installed filters as a z/OS policy expands to: services between hosts, networks and ranges, both directions."""
     draw = random.Random(seed * 1000 + version)
@@ -107,47 +116,44 @@ def policy(count: int, version: int, seed: int = 1) -> list[Rule]:
     wellknown = (20, 21, 22, 23, 25, 53, 80, 123, 137, 161, 389, 443, 446, 500, 515, 636, 992, 1414, 1521, 2809, 3389,
                  5000, 5023, 8080, 9443, 12000, 20000)  # fmt: skip
     icmp = (1, (0, 3, 8, 11)) if version == 4 else (58, (1, 128, 129, 133, 135, 136))
-    result: list[Rule] = []
-    while len(result) < count - 2:
-        kind, here, there = draw.random(), draw.choice(locals_), peer()
-        inner: list[Test] = []
-        ports: tuple[tuple[int, int], tuple[int, int]] | None = None
+
+    def service() -> Service:
+        kind = draw.random()
+        tests: list[Test] = []
+        served = client = any_port
         if kind < 0.75:
-            proto = 6 if kind < 0.55 else 17
+            tests.append(Test("proto", *(6, 6) if kind < 0.55 else (17, 17)))
             port = draw.choice(wellknown)
-            served = (port, port) if draw.random() < 0.85 else (port, min(65535, port + draw.choice((9, 99, 999))))
-            ports = served, (1024, 65535) if draw.random() < 0.6 else any_port
-            inner.append(Test("proto", proto, proto))
+            served = (port, port if draw.random() < 0.85 else min(65535, port + draw.choice((9, 99, 999))))
+            client = (1024, 65535) if draw.random() < 0.6 else any_port
         elif kind < 0.88:
             type_ = draw.choice(icmp[1])
-            inner += [Test("proto", icmp[0], icmp[0]), Test("type", type_, type_)]
+            tests += [Test("proto", icmp[0], icmp[0]), Test("type", type_, type_)]
             if draw.random() < 0.5:
-                inner.append(Test("code", 0, draw.choice((0, 0, 255))))
+                tests.append(Test("code", 0, draw.choice((0, 0, 255))))
         elif kind < 0.93:
-            inner.append(Test("fragment", 1, 1))
+            tests.append(Test("fragment", 1, 1))
         else:
-            proto = draw.choice((47, 50, 51, 89))
-            inner.append(Test("proto", proto, proto))
+            tests.append(Test("proto", *(draw.choice((47, 50, 51, 89)),) * 2))
         scope, zone = draw.choice((0, 0, 0, 1, None)), draw.choice((None, None, None, 1, 2, 3, 255))
-        connect = kind < 0.2
+        tests += [Test(field, one, one) for field, one in (("routed", scope), ("zone", zone)) if one is not None]
+        return Service(tuple(tests), served, client, kind < 0.2)
+
+    services = [service() for _ in range(10 + int(count**0.5))]
+    result: list[Rule] = []
+    while len(result) < count - 2:
+        here, there, of = draw.choice(locals_), peer(), draw.choice(services)
         for direction in (0, 1):
-            tests = [Test("version", version, version), Test("direction", direction, direction), *inner]
-            for field, of in zip(
-                ("src_addr", "dst_addr") if direction else ("dst_addr", "src_addr"), ((here, here), there), strict=True
-            ):
-                if of:
-                    tests.append(Test(field, *of))
-            if ports:
-                for field, of in zip(
-                    ("src_port", "dst_port") if direction else ("dst_port", "src_port"), ports, strict=True
-                ):
-                    if of != any_port:
-                        tests.append(Test(field, *of))
-            if scope is not None:
-                tests.append(Test("routed", scope, scope))
-            if zone is not None:
-                tests.append(Test("zone", zone, zone))
-            if connect and not direction:
+            tests = [Test("version", version, version), Test("direction", direction, direction), *of.tests]
+            ends = (("src", (here, here), of.served), ("dst", there, of.client))
+            if not direction:
+                ends = (("dst", (here, here), of.served), ("src", there, of.client))
+            for side, address, port in ends:
+                if address:
+                    tests.append(Test(f"{side}_addr", *address))
+                if port != any_port:
+                    tests.append(Test(f"{side}_port", *port))
+            if of.connect and not direction:
                 tests.append(Test("connect", 1, 1))
             result.append(Rule(len(result), tuple(tests)))
     result = result[: max(0, count - 2)]
@@ -231,7 +237,7 @@ def traffic(rules: Sequence[Rule], n: int, mode: str = "uniform", seed: int = 7)
         for word in range(field.words):
             shift = 32 * (field.words - 1 - word)
             value[first + word] = (words[:, 1 - shift // 64] >> np.uint64(shift % 64)) & np.uint64(2**32 - 1)
-    return Headers(value.ravel(), np.zeros(n, np.uint8), n)
+    return Headers(value.ravel(), np.zeros(n, np.uint8), n, bool((value[COLUMN["version"]] == 6).any()))
 
 
 def brute(rules: Sequence[Rule], headers: Headers, packets: Sequence[int]) -> list[int]:

@@ -27,8 +27,8 @@ from engine.kernels.passes import (
 
 Step = tuple[int, ...]  # a row of a program, without the zeros at its end
 
-COMPARED = 16  # up to this many edges are compared with rather than looked up
-HALVES_OCTETS = 1 << 20  # a cross table of halves may have so many
+COMPARED = 9  # up to this many edges are compared with rather than looked up
+HALVES_OCTETS = 4 << 20  # a cross table of halves may have so many
 _WORD = 1 << 64
 
 
@@ -38,6 +38,11 @@ class Arena:
     def __init__(self) -> None:
         self.parts: list[Array] = []
         self.octets = 0
+
+    def copy(self) -> Arena:
+        twin = Arena()
+        twin.parts, twin.octets = [*self.parts], self.octets
+        return twin
 
     def put(self, table: Array, kind: str) -> int:
         """Add a table; where it begins, in its own units."""
@@ -143,7 +148,7 @@ def halves(edge: Array, number: Array) -> tuple[Array, Array, Array] | None:
     cross, rows = distinct_rows(cross)
     cross, columns = distinct_rows(np.ascontiguousarray(cross.T))
     cross = np.ascontiguousarray(cross.T)
-    if cross.size * 4 > HALVES_OCTETS:
+    if cross.size * (2 if int(cross.max()) < 65536 else 4) > HALVES_OCTETS:
         return None
     lower = np.repeat(columns, np.diff([*cuts, 65536]))
     return rows[row] * cross.shape[1], lower, cross
@@ -202,7 +207,7 @@ class _Tree:
         for row, (edges, entries) in enumerate(self.buckets):
             words[row, :4] = np.array([*edges, *[_WORD - 1] * (4 - len(edges))], np.uint64)
             small[row, 8] = len(edges)
-            small[row, 9 : 9 + len(entries)] = entries
+            small[row, 9:14] = [*entries, *[entries[-1]] * (5 - len(entries))]
         return np.array(self.nodes, np.uint64), words
 
 

@@ -31,7 +31,8 @@ def classify(headers: Headers, table: MatchTable, rule: Array | None = None, beg
         from engine.kernels.passes import run
 
         end = n if end < 0 else end
-        run(headers.value, headers.status, n, begin, end, headers.wide, body.steps, body.arena, _scratch(), rule)
+        steps = body.steps if headers.wide else body.narrow
+        run(headers.value, headers.status, n, begin, end, steps, body.arena, _scratch(), rule)
     if table.before is not None:
         from engine.kernels.classify import prefer
 

@@ -88,8 +88,7 @@ def compile_rules(
         if found is not None:
             return MatchTable(found.plan, found, number, found.octets, compiled)
     if "bits" in shapes and (rows := _bit_rows(tested, edges, len(rules), compiled, memory)) is not None:
-        octets = 8 * len(rows.bits) + sum(_octets(part) for row in rows.lookups for part in row)
-        return MatchTable("bits", rows, number, octets, compiled)
+        return MatchTable("bits", rows, number, _octets_of(rows), compiled)
     listing = listed(tested, len(rules), compiled)
     return MatchTable("list", listing, number, 4 * len(listing.begin) + 4 * len(listing.test), compiled)
 
@@ -99,8 +98,9 @@ def ahead(rules: Sequence[Rule], table: MatchTable) -> MatchTable:
     return table._replace(before=compile_rules(rules, table.compiled) if rules else None)
 
 
-def _octets(part: object) -> int:
-    return len(part) * part.itemsize if hasattr(part, "itemsize") and hasattr(part, "__len__") else 0
+def _octets_of(rows: BitRows) -> int:
+    arrays = [rows.bits, *(part for row in rows.lookups for part in (row.edge, row.long, row.table) if part is not None)]
+    return sum(len(one) * one.itemsize for one in arrays)
 
 
 def possible(tested: dict[str, dict[int, Span]], rules: int) -> list[int]:
@@ -146,20 +146,23 @@ def _bit_rows(
         lookups.append(_lookup(field, edges[field], begins, compiled))
         parts.append(bits(sets, words))
         before += row * len(sets)
-    return BitRows(tuple(lookups), of_words(b"".join(parts), compiled), summaries)
+    rows = BitRows(tuple(lookups), of_words(b"".join(parts), compiled), summaries)
+    return rows if _octets_of(rows) <= memory else None
 
 
 def spans(rules: Sequence[Rule]) -> dict[str, dict[int, Span]]:
     """Per tested field, in FIELDS order: rule (by position) -> the interval all its tests leave."""
     found: dict[str, dict[int, Span]] = {field.name: {} for field in FIELDS}
+    widest = {field.name: (0, _top(field.name)) for field in FIELDS}
     for r, rule in enumerate(rules):
         if not 0 <= rule.number < 2**31:
             raise ValueError(f"rule number {rule.number} is not within 0..2147483647")
         for field, low, high in rule.tests:
             if field not in found:
                 raise ValueError(f"rule {rule.number} tests {field!r}, which is no field; see FIELDS")
-            before = found[field].get(r, (0, _top(field)))
-            found[field][r] = max(low, before[0]), min(high, before[1])
+            of = found[field]
+            before = of.get(r, widest[field])
+            of[r] = low if low > before[0] else before[0], high if high < before[1] else before[1]
     return {field: of for field, of in found.items() if of}
 
 

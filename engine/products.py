@@ -24,7 +24,7 @@ import numpy as np
 from engine import addresses
 from engine.addresses import Arena, Step, distinct_rows, program_of, step
 from engine.arrays import Array
-from engine.fields import FIELD
+from engine.fields import COLUMN, FIELD
 from engine.kernels import cells as loops
 from engine.kernels.passes import (
     DENSE,
@@ -34,13 +34,17 @@ from engine.kernels.passes import (
     FILL,
     FINAL,
     FINAL_RESULT,
+    GATE,
     GET,
+    HALVES,
+    HALVES_DENSE,
     NONE,
     NUMBERED,
     OF_LIST,
     PAGED,
     PATTERN,
     RESULT,
+    WIDE,
 )
 
 ADDRESSES = ("src_addr", "dst_addr")
@@ -48,7 +52,7 @@ PLANS = ("flat", "two", "parts")
 
 CELLS = 24_000_000  # so many cells are listed at most
 MARKS = 400_000_000  # so many steps a cross of service classes may take
-CROSSED = 1 << 15  # entries of a table that joins several fields
+CROSSED = 1 << 16  # entries of a table that joins several fields
 HOLDS = 1 << 27  # service classes times services
 COVERED = 4_000_000_000  # multiplications to find which service covers which
 FLAT_OCTETS = 16 << 20  # of the pairs of one flat part
@@ -69,8 +73,23 @@ class TooLarge(Exception):
 class Program(NamedTuple):
     plan: str
     steps: Array  # i8[WIDTH*k]
+    narrow: Array  # i8[WIDTH*k]  the same, for packets whose addresses have no more than 32 bits
     arena: Array  # u1
     octets: int
+
+
+def narrowed(steps: Sequence[Step]) -> list[Step]:
+    """The same for packets whose addresses have no more than 32 bits, two passes that follow each other as one."""
+    found: list[Step] = []
+    for one in steps:
+        if one[0] == WIDE:
+            continue
+        if one[0] == DENSE and one[9] and found[-1][0] == HALVES and found[-1][1] == one[4]:
+            row = list(found.pop())
+            row[0], row[1], row[6], row[8] = HALVES_DENSE, one[1], one[3], one[2]
+            one = step(*row)
+        found.append(one)
+    return found
 
 
 class Column(NamedTuple):
@@ -176,12 +195,15 @@ def services(arena: Arena, of: Mapping[str, Column], rules: int) -> Services:
     holds = np.ones((specs, 1), np.uint8)
     table = np.zeros(1, np.int64)  # from the joint number in SERVICE to the class so far
     joined = False  # whether SERVICE has a number yet
+    members = []
     for field, column in of.items():
         first, after = column.first[sample], column.after[sample]
         of_interval, begin = classes(first, after, len(column.edge))
-        if len(begin) == 1:
-            continue
-        mine = ((first[:, None] <= begin) & (begin < after[:, None])).astype(np.uint8)
+        if len(begin) > 1:
+            mine = ((first[:, None] <= begin) & (begin < after[:, None])).astype(np.uint8)
+            members.append((field, column, of_interval, begin, mine))
+    # what tells services apart comes first: it keeps the classes of those that follow few
+    for field, column, of_interval, begin, mine in sorted(members, key=lambda one: float(one[4].mean())):
         if joined and len(table) * len(begin) > CROSSED:
             steps.append(_get(arena, SERVICE, SERVICE, table))
             table = np.arange(holds.shape[1])
@@ -259,7 +281,7 @@ def _of_marks(marks: Array) -> tuple[Array, Array]:
 def finals(rules: Array, start: Array, of: Services, octets: int, memory: int) -> Finals:
     """The tables behind the lists, equal lists and equal patterns stored once."""
     marks = np.empty(len(start) - 1, np.uint64)
-    loops.list_marks(start, rules, marks)
+    loops.list_marks(start, rules.astype(np.int64), marks)
     listed, of_cell = _of_marks(marks)
     classes_, largest = of.holds.shape[1], int(rules.max(initial=0))
     length = start[listed + 1] - start[listed]
@@ -271,9 +293,9 @@ def finals(rules: Array, start: Array, of: Services, octets: int, memory: int) -
         words = np.zeros((0, 2), np.uint32)
         return Finals("final", of_cell + 1, classes_, words, (table,), len(listed))
     specs = of.spec[rules].astype(np.int32)
-    loops.list_marks(start, specs, marks)
+    loops.list_marks(start, specs.astype(np.int64), marks)
     patterns, of_list = _of_marks(marks[listed])
-    if (len(patterns) + 1) * classes_ * 2 > max(memory, 64 << 20) or int(length.max(initial=0)) > 65534:
+    if (len(patterns) + 1) * classes_ * 2 > 4 * memory or int(length.max(initial=0)) > 65534:
         raise TooLarge
     pattern = np.zeros((len(patterns) + 1, classes_), np.uint16)
     loops.fill_patterns(listed[patterns], start, specs, holds, classes_, pattern.ravel())
@@ -443,32 +465,54 @@ def planned(
     if not live:
         return None
     of = columns(spans, edges, len(numbers))
+    try:
+        common = prepared(of, np.array(live, np.int64), len(numbers))
+    except TooLarge:
+        return None
     for plan in plans:
         try:
-            return program(of, np.array(live, np.int64), numbers, plan, memory)
+            return program(common, numbers, plan, memory)
         except TooLarge:
             continue
     return None
 
 
-def program(
-    of: Mapping[str, Column], live: Array, numbers: Array, plan: str, memory: int
-) -> Program:
-    """The program of one of PLANS for the rules `live`, those that can match at all; TooLarge where it does not fit."""
-    arena, of, total = Arena(), dict(of), len(numbers)
-    for field in ADDRESSES:
-        if field not in of:
-            of[field] = Column([0], np.zeros(total, np.int64), np.ones(total, np.int64))
-    inner = {field: column for field, column in of.items() if field not in ADDRESSES}
-    inner = {field: Column(c.edge, c.first, c.after) for field, c in sorted(inner.items(), key=lambda one: -len(one[1].edge))}  # noqa: E501
-    live_inner = {f: Column(c.edge, c.first[live], c.after[live]) for f, c in inner.items()}
-    of_live = services(arena, live_inner, len(live))
+class Prepared(NamedTuple):
+    """What all plans begin with."""
+
+    arena: Arena
+    source: Column
+    dest: Column
+    services: Services
+    gates: list[Step]
+    parted: list[Array]
+
+
+def prepared(of: Mapping[str, Column], live: Array, total: int) -> Prepared:
+    """Service classes, tests that all rules share, and the partition, of the rules `live`: those that can match."""
+    arena, untested = Arena(), Column([0], np.zeros(total, np.int64), np.ones(total, np.int64))
+    gates, inner = [], {}
+    for field, column in sorted(of.items(), key=lambda one: -len(one[1].edge)):
+        if field in ADDRESSES:
+            continue
+        first, after = column.first[live], column.after[live]
+        if (first == first[0]).all() and (after == after[0]).all():  # no class, one test at the end
+            high = column.edge[after[0]] - 1 if after[0] < len(column.edge) else 2**32 - 1
+            gates.append(step(GATE, 0, COLUMN[field], column.edge[first[0]], high))
+        else:
+            inner[field] = Column(column.edge, first, after)
+    found = services(arena, inner, len(live))
     spec = np.zeros(total, np.int32)
-    spec[live] = of_live.spec
-    found = of_live._replace(spec=spec)
-    source, dest = of["src_addr"], of["dst_addr"]
-    parted = partition(of, live)
-    rest = np.sort(np.concatenate(parted[1:]))
+    spec[live] = found.spec
+    source, dest = (of.get(field, untested) for field in ADDRESSES)
+    parted = partition({"src_addr": source, "dst_addr": dest}, live)
+    return Prepared(arena, source, dest, found._replace(spec=spec), gates, parted)
+
+
+def program(of: Prepared, numbers: Array, plan: str, memory: int) -> Program:
+    """The program of one of PLANS; TooLarge where it does not fit."""
+    arena, source, dest, found, gates, parted = of.arena.copy(), *of[1:]
+    live, rest = np.sort(np.concatenate(parted)), np.sort(np.concatenate(parted[1:]))
     if plan == "flat":
         s_classes = len(classes(source.first[live], source.after[live], len(source.edge))[1])
         d_classes = len(classes(dest.first[live], dest.after[live], len(dest.edge))[1])
@@ -485,7 +529,7 @@ def program(
             if not len(rules):
                 continue
             held = cells(rules, source, dest, found)
-            behind = finals(held.rules, held.start, found, PART_OCTETS, memory)
+            behind = finals(held.rules, held.start, found, min(memory // 8, PART_OCTETS), memory)
             made = dense(held, behind, DENSE_OCTETS)
             if plan == "two" and rules is rest and made is None:
                 raise TooLarge
@@ -495,12 +539,13 @@ def program(
         steps += _flat(arena, parts[0], source, dest)
     else:
         steps += _parts(arena, parts, source, dest)
+    steps += gates
     if not np.array_equal(numbers, np.arange(len(numbers))):
         table = np.concatenate([[-1], numbers]).astype(np.int32).view(np.uint32)
         steps.append(step(NUMBERED, 0, 0, arena.put(table, "u4")))
     if arena.octets > memory:
         raise TooLarge
-    return Program(plan, program_of(steps), arena.block(), arena.octets)
+    return Program(plan, program_of(steps), program_of(narrowed(steps)), arena.block(), arena.octets)
 
 
 def _flat(arena: Arena, part: Pairs, source: Column, dest: Column) -> list[Step]:

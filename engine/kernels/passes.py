@@ -11,7 +11,10 @@ This file is for compiled mode only: plain mode has bit vectors (see classify.py
 # A kernel has no types but those its docstring gives.
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+from numba.np import arrayobj
 
 from engine.fields import PARTIAL
 from engine.kernels import kernel
@@ -26,11 +29,11 @@ NODE = 0x8000_0000  # an entry of a tree of 64-bit words that is a node, and no 
 
 OPERATIONS = (
     "fill", "add", "compare", "look_up", "get", "halves", "buckets", "wide", "dense", "dense_of", "displaced",
-    "displaced_words", "of_list", "final", "pattern", "paged", "result", "final_result", "numbered",
+    "displaced_words", "of_list", "final", "pattern", "paged", "result", "final_result", "numbered", "halves_dense", "gate",
 )  # fmt: skip
 (
     FILL, ADD, COMPARE, LOOK_UP, GET, HALVES, BUCKETS, WIDE, DENSE, DENSE_OF, DISPLACED,
-    DISPLACED_WORDS, OF_LIST, FINAL, PATTERN, PAGED, RESULT, FINAL_RESULT, NUMBERED,
+    DISPLACED_WORDS, OF_LIST, FINAL, PATTERN, PAGED, RESULT, FINAL_RESULT, NUMBERED, HALVES_DENSE, GATE,
 ) = range(len(OPERATIONS))  # fmt: skip
 
 I = np.uint64  # noqa: E741  an index that cannot be negative costs no test
@@ -38,6 +41,29 @@ U = np.uint32
 
 
 inner = njit(nogil=True)
+
+
+@intrinsic
+def _fetch(typing, array, i):
+    """Ask for the cache line of array[i], and do not wait for it."""
+
+    def generate(context, builder, signature, arguments):
+        octets, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        data = arrayobj.make_array(signature.args[0])(context, builder, arguments[0]).data
+        at = builder.bitcast(builder.gep(data, [arguments[1]]), octets)
+        kind = ir.FunctionType(ir.VoidType(), [octets, word, word, word])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [octets], kind)
+        builder.call(fetch, [at, word(0), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.uint64), generate
+
+
+@inner
+def fetch(v):
+    """The machine fetches ahead within a page only, and a block is a page: ask for the next one in time."""
+    for i in range(0, len(v), 16):
+        _fetch(v, I(i))
 
 
 @inner
@@ -100,6 +126,15 @@ def halves(v, upper, lower, cross, out):
 
 
 @inner
+def halves_dense(v, upper, lower, cross, a, table, out):
+    """out = table[a + what halves finds]."""
+    for i in range(len(out)):
+        c = v[i]
+        b = I(cross[I(upper[I(c >> U(16))]) + I(lower[I(c & U(0xFFFF))])])
+        out[i] = table[I(a[i]) + b]
+
+
+@inner
 def buckets(v, top, bucket, out, todo):
     """out = the number of the interval: upper 16 bits -> bucket of up to 3 edges, or deeper."""
     deep = 0
@@ -130,12 +165,12 @@ def buckets(v, top, bucket, out, todo):
 
 
 @inner
-def wide_words(v0, v1, v2, v3, nodes, bucket, small, root, out, todo):
+def wide_words(v, n, nodes, bucket, small, root, out, todo):
     """For addresses beyond 32 bits: down a tree of 64-bit words. root: a node, or a number; small: bucket in u4."""
     deep = 0
     for i in range(len(out)):
         todo[deep] = U(i)
-        deep += np.int64((v0[i] | v1[i] | v2[i]) != U(0))
+        deep += np.int64((v[i] | v[n + i] | v[2 * n + i]) != U(0))
     for q in range(deep):
         out[I(todo[q])] = U(root)
     if root < I(NODE):
@@ -146,17 +181,16 @@ def wide_words(v0, v1, v2, v3, nodes, bucket, small, root, out, todo):
             i = I(todo[q])
             node = I(out[i] & U(0x7FFFFFFF)) * I(4)
             shift = nodes[node + I(1)]  # the shift, and whether it is the lower word
-            if shift & I(64):
-                word = I(v2[i]) << I(32) | I(v3[i])
-            else:
-                word = I(v0[i]) << I(32) | I(v1[i])
+            half = i + (shift >> I(6)) * I(2 * n)
+            word = I(v[half]) << I(32) | I(v[half + I(n)])
             least = nodes[node]
-            b = min((word - least) >> (shift & I(63)), nodes[node + I(2)]) + I(1)
-            b = b if word >= least else I(0)
+            b = (word - least) >> (shift & I(63))
+            last = nodes[node + I(2)]
+            over = I(b > last)
+            b = (b * (I(1) - over) + last * over + I(1)) * I(word >= least)
             j = (nodes[node + I(3)] + b) * I(8)
             c = I(word >= bucket[j]) + I(word >= bucket[j + I(1)]) + I(word >= bucket[j + I(2)])
             c += I(word >= bucket[j + I(3)])
-            c = min(c, I(small[I(2) * j + I(8)]))
             entry = small[I(2) * j + I(9) + c]
             out[i] = entry
             todo[still] = U(i)
@@ -259,7 +293,14 @@ def final_result(a, service, table, width, status, out):
     for i in range(len(out)):
         out[i] = np.int16(table[I(a[i]) * width + I(service[i])])
     for i in range(len(out)):
-        out[i] = np.int32(-1) if status[i] > PARTIAL else out[i]
+        out[i] = out[i] if status[i] <= PARTIAL else np.int32(-1)
+
+
+@inner
+def gate(v, low, high, out):
+    """No rule where a value is not from low to high, which all rules ask for."""
+    for i in range(len(out)):
+        out[i] = out[i] if (v[i] >= low) & (v[i] <= high) else np.int32(-1)
 
 
 @inner
@@ -270,10 +311,10 @@ def numbered(table, out):
 
 
 @kernel
-def run(value, status, n, begin, end, wide, program, arena, scratch, rule):
+def run(value, status, n, begin, end, program, arena, scratch, rule):
     """rule[p] = what the program finds for each packet from `begin` to `end`.
 
-    value  u4[columns*n]    status  u1[n]    wide  whether an address may have more than 32 bits
+    value  u4[columns*n]    status  u1[n]
     program  i8[WIDTH*k]    arena  u1[...], 64-bit aligned    scratch  u4[SCRATCH]    rule  i4[n]
     """
     t2 = arena.view(np.uint16)
@@ -292,6 +333,8 @@ def run(value, status, n, begin, end, wide, program, arena, scratch, rule):
             z = program[at + 5]
             w = program[at + 6]
             small = program[at + 9]
+            if op in (COMPARE, LOOK_UP, HALVES, BUCKETS, HALVES_DENSE, GATE):
+                fetch(value[f * n + p + e : f * n + min(p + e + BLOCK, end)])
             if op == COMPARE:
                 v = value[f * n + p : f * n + p + e]
                 begun = z
@@ -324,18 +367,26 @@ def run(value, status, n, begin, end, wide, program, arena, scratch, rule):
                     halves(v, t2[x:], t2[y:], t4[z:], out)
                 else:
                     halves(v, t4[x:], t2[y:], t4[z:], out)
+            elif op == HALVES_DENSE:
+                v, a = value[f * n + p : f * n + p + e], scratch[program[at + 8] * BLOCK : program[at + 8] * BLOCK + e]
+                if small == 2:
+                    halves_dense(v, t2[x:], t2[y:], t2[z:], a, t2[w:], out)
+                elif small == 1:
+                    halves_dense(v, t2[x:], t2[y:], t4[z:], a, t2[w:], out)
+                else:
+                    halves_dense(v, t4[x:], t2[y:], t4[z:], a, t2[w:], out)
+            elif op == GATE:
+                gate(value[f * n + p : f * n + p + e], U(x), U(y), rule[p : p + e])
             elif op == BUCKETS:
                 buckets(value[f * n + p : f * n + p + e], t4[x:], t8[y:], out, todo)
             elif op == WIDE:
-                if wide:
-                    first = f * n + p
-                    wide_words(
-                        value[first : first + e],
-                        value[first + n : first + n + e],
-                        value[first + 2 * n : first + 2 * n + e],
-                        value[first + 3 * n : first + 3 * n + e],
-                        t8[x:], t8[y:], t4[2 * y :], I(z), out, todo,
-                    )  # fmt: skip
+                first = f * n + p
+                for c in range(3):
+                    fetch(value[first + c * n + e : (f + c) * n + min(p + e + BLOCK, end)])
+                wide_words(
+                    value[first : first + 3 * n + e], n,
+                    t8[x:], t8[y:], t4[2 * y :], I(z), out, todo,
+                )  # fmt: skip
             elif op == FINAL_RESULT:
                 a = scratch[f * BLOCK : f * BLOCK + e]
                 final_result(a, service, t2[x:], I(y), status[p : p + e], rule[p : p + e])
