@@ -77,7 +77,7 @@ def measure(
     return rows
 
 
-HEAD = f"{'rules':14}{'count':>8} {'traffic':8}{'shape':>9}{'Mpps':>8}{'peer':>8}{'ratio':>7}{'build s':>9}{'MB':>8}  agree"
+HEAD = "rules            count traffic     shape    Mpps    peer  ratio  build s      MB  agree"
 
 
 def line(row: dict[str, Any]) -> str:

@@ -178,7 +178,8 @@ class _Tree:
         inner = len(edge) - 1
         least = edge[1] if inner else 0
         span = edge[-1] - least if inner else 0
-        shift = max(0, span.bit_length() - max(0, (2 * inner - 1).bit_length())) if inner > 4 else min(63, span.bit_length())
+        bits = span.bit_length()
+        shift = max(0, bits - (2 * inner - 1).bit_length()) if inner > 4 else min(63, bits)
         last = span >> shift
         base = len(self.buckets)
         self.buckets += [([], [entry[0]])] * (last + 2)

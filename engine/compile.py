@@ -99,8 +99,8 @@ def ahead(rules: Sequence[Rule], table: MatchTable) -> MatchTable:
 
 
 def _octets_of(rows: BitRows) -> int:
-    arrays = [rows.bits, *(part for row in rows.lookups for part in (row.edge, row.long, row.table) if part is not None)]
-    return sum(len(one) * one.itemsize for one in arrays)
+    of_rows = (part for row in rows.lookups for part in (row.edge, row.long, row.table))
+    return sum(len(one) * one.itemsize for one in (rows.bits, *of_rows) if one is not None)
 
 
 def possible(tested: dict[str, dict[int, Span]], rules: int) -> list[int]:

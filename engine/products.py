@@ -129,7 +129,7 @@ class Finals(NamedTuple):
     width: int  # final: words of a list; pattern: 1
     words: Array  # u4[lists + 1, 2]  pattern: where the pattern begins, where the list
     tables: tuple[Array, ...]
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
 
 
 def columns(spans: Mapping[str, Mapping[int, tuple[int, int]]], edges: Mapping[str, list[int]], rules: int) -> dict[str, Column]:  # noqa: E501
@@ -399,7 +399,7 @@ def overlay(narrow: Cells | None, wide: Cells | None, of: Services, memory: int)
     """One dense table of all rules: the lists of the wide ones everywhere, those of narrow cells merged into them."""
     sets = [one for one in (narrow, wide) if one is not None]
     if len(sets) == 1 or narrow is None or wide is None:
-        behind = finals(sets[0].rules, sets[0].start, of, min(memory // 2, FINAL_OCTETS), memory)
+        behind = finals(sets[0].rules, sets[0].start, of, min(memory // 2, FINAL_OCTETS), min(memory, FLAT_OCTETS))
         made = dense(sets[0], behind, min(memory, FLAT_OCTETS))
         if made is None:
             raise TooLarge
@@ -430,7 +430,7 @@ def overlay(narrow: Cells | None, wide: Cells | None, of: Services, memory: int)
     loops.merge(cell, under, narrow.rules, narrow.start, wide.rules, wide.start, rules, start)
     rules, start = _pruned(rules, start, of)
     rules, start = np.concatenate([wide.rules, rules]), np.concatenate([wide.start[:-1], start + wide.start[-1]])
-    behind = finals(rules, start, of, min(memory // 2, FINAL_OCTETS), memory)
+    behind = finals(rules, start, of, min(memory // 2, FINAL_OCTETS), min(memory, FLAT_OCTETS))
     kind = np.uint16 if behind.count < 65535 else np.uint32
     if ns * nd * np.dtype(kind).itemsize > min(memory, FLAT_OCTETS):
         raise TooLarge

@@ -26,7 +26,7 @@ HEIGHTS = (
     ("attls",),
     ("outputs", "smf", "tasks"),
     ("system", "started"),
-    ("replay", "whatif"),
+    ("bench", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "profiles", "store"),
     ("cli", "demo", "web", "__main__"),

@@ -7,7 +7,7 @@ operation, then its operands. Tables stand in one arena; operands say where, in 
 This file is for compiled mode only: plain mode has bit vectors (see classify.py).
 """
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def,assignment"
 # A kernel has no types but those its docstring gives.
 
 import numpy as np
@@ -29,7 +29,8 @@ NODE = 0x8000_0000  # an entry of a tree of 64-bit words that is a node, and no 
 
 OPERATIONS = (
     "fill", "add", "compare", "look_up", "get", "halves", "buckets", "wide", "dense", "dense_of", "displaced",
-    "displaced_words", "of_list", "final", "pattern", "paged", "result", "final_result", "numbered", "halves_dense", "gate",
+    "displaced_words", "of_list", "final", "pattern", "paged", "result", "final_result", "numbered",
+    "halves_dense", "gate",
 )  # fmt: skip
 (
     FILL, ADD, COMPARE, LOOK_UP, GET, HALVES, BUCKETS, WIDE, DENSE, DENSE_OF, DISPLACED,

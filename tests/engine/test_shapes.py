@@ -44,7 +44,7 @@ def prefix(field):
     )
 
 
-bad_ports = st.sampled_from([(1, 65534), (1, 65535), (0, 65534), (1023, 1024), (32767, 32768), (65536, 65536), (0, 65536)])
+bad_ports = st.sampled_from([(1, 65534), (1, 65535), (0, 65534), (1023, 1024), (32767, 32768), (65536, 65536)])
 difficult = st.lists(
     st.one_of(
         st.just(()),
@@ -131,20 +131,20 @@ def many(field, step, count, others=()):
         pytest.param(many("dst_addr", 2**48, 66_000, [Test("proto", 6, 6)]), id="66,000 in one upper word and beyond"),
         pytest.param(many("ip_length", 3, 70_000), id="70,000 lengths"),
         pytest.param(
-            [Rule(i, (Test("src_addr", i, i), Test("dst_addr", i * 31 % 70_001, i * 31 % 70_001))) for i in range(70_000)],
+            [Rule(i, (Test("src_addr", i, i), Test("dst_addr", i * 31, i * 31))) for i in range(70_000)],
             id="70,000 pairs",
         ),
     ],
 )
 def test_shapes__more_than_65536_classes(rules, shape):
-    (field, *_), *_ = rules[0].tests
     table = engine.compile_rules(rules, True, shapes=(shape,), memory=2**28)
     if table.shape == "list":
         pytest.skip("does not fit this shape")
     chosen = [0, 1, 2, 65_534, 65_535, 65_529, len(rules) - 1, len(rules) // 2]
     chosen = [number for number in chosen if number < len(rules)]
     packets = [{test.field: test.low for test in rules[number].tests} | {"status": "complete"} for number in chosen]
-    packets += [{test.field: test.low + 1 for test in rules[number].tests} | {"status": "complete"} for number in chosen]
+    packets += [{field: value + 1 for field, value in packet.items() if field != "status"}
+                | {"status": "complete"} for packet in packets]  # fmt: skip
     expected = []
     for packet in packets:
         holds = (r.number for r in rules if all(t.low <= packet.get(t.field, 0) <= t.high for t in r.tests))
