@@ -156,8 +156,15 @@ def halves(edge: Array, number: Array) -> tuple[Array, Array, Array] | None:
 
 def distinct_rows(table: Array) -> tuple[Array, Array]:
     """The different rows in the order they appear, and which of them each row is."""
-    octets = np.ascontiguousarray(table).view(np.dtype((np.void, table.dtype.itemsize * table.shape[1]))).ravel()
-    _, first, which = np.unique(octets, return_index=True, return_inverse=True)
+    factor = np.random.default_rng(4).integers(0, 2**64, table.shape[1], np.uint64) | np.uint64(1)
+    mark = np.zeros(len(table), np.uint64)
+    for column, odd in zip(table.T, factor, strict=True):
+        mark += column.astype(np.uint64) * odd
+    _, first, which = np.unique(mark, return_index=True, return_inverse=True)
+    which = which.ravel()
+    if any((column[first[which]] != column).any() for column in table.T):  # marks that collide: by the rows themselves
+        octets = np.ascontiguousarray(table).view(np.dtype((np.void, table.dtype.itemsize * table.shape[1]))).ravel()
+        _, first, which = np.unique(octets, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))

@@ -529,7 +529,8 @@ def program(of: Prepared, numbers: Array, plan: str, memory: int) -> Program:
             if not len(rules):
                 continue
             held = cells(rules, source, dest, found)
-            behind = finals(held.rules, held.start, found, min(memory // 8, PART_OCTETS), memory)
+            room = memory if plan == "parts" else min(memory, FLAT_OCTETS)  # for patterns
+            behind = finals(held.rules, held.start, found, min(memory // 8, PART_OCTETS), room)
             made = dense(held, behind, DENSE_OCTETS)
             if plan == "two" and rules is rest and made is None:
                 raise TooLarge
