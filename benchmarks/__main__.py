@@ -39,6 +39,7 @@ def main() -> int:
     one.add_argument("--peer", choices=("rte_acl",))
     one.add_argument("--json", action="store_true")
     one.add_argument("--quick", action="store_true", help="without the sets of 100,000 rules")
+    one.add_argument("--plot", type=Path, metavar="FILE.svg", help="growth curves, with matplotlib")
     options = parser.parse_args()
 
     def say(text: str) -> None:
@@ -49,6 +50,10 @@ def main() -> int:
     for name, rules in workloads(options.rules, options.quick):
         modes = options.traffic or ["uniform", "zipf"]
         rows += classify.measure(name, rules, modes, options.packets, options.peer is not None, say)
+    if options.plot:
+        from benchmarks.growth import plot
+
+        plot(rows, options.plot)
     if options.json:
         print(json.dumps(rows, indent=1))
     return 0 if all(row["agree"] for row in rows) else 1
