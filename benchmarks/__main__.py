@@ -1,4 +1,6 @@
-"""python -m benchmarks [policy|decode|classify|replay] [--json]: runs one, or all, and prints one table.
+"""python -m benchmarks [policy|decode|twin|replay] [--json]: runs one, or all, and prints one table.
+
+python -m benchmarks classify [--rules FILE] [--peer rte_acl] ...: the classifier beside the fastest one there is.
 
 All of them run one after the other, each in a process of its own, so that the first call and the peak memory of one
 are not those of another.
@@ -17,10 +19,14 @@ from importlib.metadata import version
 
 from benchmarks.workloads import Row
 
-NAMES = ("policy", "decode", "classify", "replay")
+NAMES = ("policy", "decode", "twin", "replay")
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["classify"]:
+        from benchmarks import classify_command
+
+        return classify_command.main(sys.argv[1:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", nargs="?", choices=NAMES, help="one of them; all when left out")
     parser.add_argument("--json", action="store_true", help="figures as JSON Lines")

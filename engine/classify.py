@@ -2,23 +2,64 @@
 
 from __future__ import annotations
 
+import threading
 from typing import NamedTuple
 
 from engine.arrays import Array, as_array, is_compiled, zeros
-from engine.compile import MatchTable
+from engine.compile import BitRows, Listing, MatchTable
 from engine.headers import Headers
 
 
-def classify(headers: Headers, table: MatchTable) -> Array:
-    """i4[n]: the number of the first rule that matches, or -1; -1 for what cannot be judged."""
-    from engine.kernels.classify import first_match, look_up, search, search_long
+def classify(headers: Headers, table: MatchTable, rule: Array | None = None, begin: int = 0, end: int = -1) -> Array:
+    """i4[n]: the number of the first rule that matches, or -1; -1 for what cannot be judged.
 
+    The result is `rule` where that is given. Of a table that is a program, only the packets from `begin` to `end`
+    are asked: threads can share a batch, for no Python runs meanwhile.
+    """
     if headers.compiled != table.compiled:
         raise ValueError("headers and match table are of different modes: one of them is compiled")
-    n, value, fields = headers.count, headers.value, len(table.lookups)
-    rule = zeros("i4", n, table.compiled)
-    rows = zeros("i4", fields * n, table.compiled)
-    for i, (_, column, edge, edges, long, begins) in enumerate(table.lookups):
+    n, body = headers.count, table.body
+    if rule is None:
+        rule = zeros("i4", n, table.compiled)
+    if isinstance(body, BitRows):
+        _of_bits(headers, body, table.number, rule)
+    elif isinstance(body, Listing):
+        from engine.kernels.classify import search_list
+
+        search_list(headers.value, headers.status, n, body.begin, body.test, table.number, rule)
+    else:
+        from engine.kernels.passes import run
+
+        end = n if end < 0 else end
+        steps = body.steps if headers.wide else body.narrow
+        run(headers.value, headers.status, n, begin, end, steps, body.arena, _scratch(), rule)
+    if table.before is not None:
+        from engine.kernels.classify import prefer
+
+        prefer(classify(headers, table.before), n, rule)
+    return rule
+
+
+_own = threading.local()
+
+
+def _scratch() -> Array:
+    """The registers of this thread's programs: what a thread has once, no call need make."""
+    try:
+        return _own.scratch
+    except AttributeError:
+        from engine.kernels.passes import SCRATCH
+
+        _own.scratch = zeros("u4", SCRATCH, True)
+        return _own.scratch
+
+
+def _of_bits(headers: Headers, body: BitRows, number: Array, rule: Array) -> None:
+    from engine.kernels.classify import first_match, look_up, search, search_long
+
+    n, value, fields = headers.count, headers.value, len(body.lookups)
+    rows = zeros("i4", fields * n, headers.compiled)
+    for i, (_, column, edge, edges, long, begins) in enumerate(body.lookups):
         if edge is None:
             look_up(value, column * n, n, begins, rows, i * n)
             continue
@@ -26,8 +67,7 @@ def classify(headers: Headers, table: MatchTable) -> Array:
         search(value, last * n, n, edge, edges, begins, rows, i * n)
         if long is not None:
             search_long(value, column * n, n, long, edges, begins, rows, i * n)
-    first_match(table.bits, rows, fields, table.summaries, table.number, headers.status, n, rule)
-    return rule
+    first_match(body.bits, rows, fields, body.summaries, number, headers.status, n, rule)
 
 
 class Counters(NamedTuple):

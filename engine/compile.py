@@ -1,28 +1,43 @@
-"""Rules -> MatchTable, one pass after the other, each data -> data.
+"""Rules -> MatchTable, one pass after the other, each data -> data; the last by the shape that fits.
 
     spans      rules -> per tested field, the interval each rule asks for
     intervals  spans -> the values at which the set of rules that hold can change
-    classes    spans, intervals -> intervals in which the same rules hold share a class
-    bits       classes -> per class, a bit row that says which rules hold, in rule order, behind a summary
 
-A packet then selects a bit row per field, and the lowest bit common to all is the first rule that matches.
-A set of rules is an int in all passes but the last. This is the first shape of a table, bit vectors, right
-for any rules and quick for hundreds; other shapes, such as products of classes down to a rule, replace the
-last pass.
+What follows depends on the shape, tried in the order of SHAPES until one is within its bounds:
+
+    flat, two, parts   products of classes down to a rule, in compiled mode: see engine.products
+    bits               classes, bits: per class a bit row that says which rules hold, in rule order, behind a
+                       summary. A packet selects a bit row per field, and the lowest bit common to all is the
+                       first rule that matches. Right for any rules and quick for hundreds
+    list               the tests of all rules in a row, asked in order: slow, and no larger than the rules
+
+A set of rules is an int in the passes of `bits` but the last. Sizes are computed before tables are made, so
+that no number outgrows its type and no table the memory allowed; a list is made however little that is.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.arrays import Array, as_array, of_words, zeros
 from engine.fields import COLUMN, FIELD, FIELDS
 from engine.rules import Rule
 
+if TYPE_CHECKING:
+    from engine.products import Program
+
 Span = tuple[int, int]  # low, high; low > high for none
 
 #: Up to this many values, a field is looked up; beyond, searched.
 _LOOKED_UP = 65_537
-_GIB = 2**30
+#: Sets of rules may take so many octets while classes are found.
+_SETS = 2**31
+
+#: The shapes of a table, in the order tried.
+PRODUCTS = ("flat", "two", "parts")
+SHAPES = (*PRODUCTS, "bits", "list")
+
+#: Octets a table may have.
+MEMORY = 2**26
 
 
 class Lookup(NamedTuple):
@@ -36,50 +51,118 @@ class Lookup(NamedTuple):
     table: Array  # i4  begin of the bit row, per value, or per interval if edges are given
 
 
-class MatchTable(NamedTuple):
-    """Rules in the form `classify` reads."""
-
+class BitRows(NamedTuple):
     lookups: tuple[Lookup, ...]  # a row per tested field
     bits: Array  # i8
     summaries: int  # words of a bit row that say which of its other words are not 0, 32 each
+
+
+class Listing(NamedTuple):
+    begin: Array  # i4[rules + 1]  where the tests of each rule begin
+    test: Array  # u4[10 * tests]  first column, how many, low and high as four words each
+
+
+class MatchTable(NamedTuple):
+    """Rules in the form `classify` reads."""
+
+    shape: str
+    body: "Program | BitRows | Listing"
     number: Array  # i4[rules]  the callers' numbers
+    octets: int  # of the tables
     compiled: bool
+    before: "MatchTable | None" = None  # searched first: see `ahead`
 
 
-def compile_rules(rules: Sequence[Rule], compiled: bool = False, most_octets: int = _GIB) -> MatchTable:
-    """The table that finds the first of `rules` that matches; ValueError where it would be too large."""
-    words = (len(rules) + 63) // 64
-    summaries = (words + 31) // 32
-    row = summaries + words
+def compile_rules(
+    rules: Sequence[Rule], compiled: bool = False, memory: int = MEMORY, shapes: Sequence[str] = SHAPES
+) -> MatchTable:
+    """The table that finds the first of `rules` that matches, of the first of `shapes` within `memory` octets."""
     tested = spans(rules)
     edges = {field: intervals(of, _top(field)) for field, of in tested.items()}
-    classed = {field: classes(of, edges[field], len(rules)) for field, of in tested.items()}
-    octets = 8 * row * sum(len(sets) for _, sets in classed.values())
-    if octets > most_octets:
-        raise ValueError(
-            f"{len(rules)} rules need a match table of {octets:,} octets; {most_octets:,} are allowed"
-        )
+    number = as_array([rule.number for rule in rules], "i4", compiled)
+    if compiled and any(shape in PRODUCTS for shape in shapes):
+        from engine import products
+
+        live = possible(tested, len(rules))
+        found = products.planned(tested, edges, live, number, [s for s in shapes if s in PRODUCTS], memory)
+        if found is not None:
+            return MatchTable(found.plan, found, number, found.octets, compiled)
+    if "bits" in shapes and (rows := _bit_rows(tested, edges, len(rules), compiled, memory)) is not None:
+        return MatchTable("bits", rows, number, _octets_of(rows), compiled)
+    listing = listed(tested, len(rules), compiled)
+    return MatchTable("list", listing, number, 4 * len(listing.begin) + 4 * len(listing.test), compiled)
+
+
+def ahead(rules: Sequence[Rule], table: MatchTable) -> MatchTable:
+    """A table that asks `rules` before all rules of `table`, which is kept as it is: a change in no time."""
+    return table._replace(before=compile_rules(rules, table.compiled) if rules else None)
+
+
+def _octets_of(rows: BitRows) -> int:
+    of_rows = (part for row in rows.lookups for part in (row.edge, row.long, row.table))
+    return sum(len(one) * one.itemsize for one in (rows.bits, *of_rows) if one is not None)
+
+
+def possible(tested: dict[str, dict[int, Span]], rules: int) -> list[int]:
+    """The rules that some packet can match."""
+    never = {r for of in tested.values() for r, (low, high) in of.items() if low > high}
+    return [r for r in range(rules) if r not in never]
+
+
+def listed(tested: dict[str, dict[int, Span]], rules: int, compiled: bool) -> Listing:
+    """All tests of all rules, rule by rule."""
+    tests: list[list[int]] = [[] for _ in range(rules)]
+    for field, of in tested.items():
+        words, top = FIELD[field].words, _top(field)
+        for r, (low, high) in of.items():
+            ends = (low, high) if low <= high else (top, 0)
+            split = [end >> 32 * (words - 1 - i) & 0xFFFF_FFFF if i < words else 0 for end in ends for i in range(4)]
+            tests[r] += [COLUMN[field], words, *split]
+    begin = [0]
+    for of_rule in tests:
+        begin.append(begin[-1] + len(of_rule) // 10)
+    flat = [word for of_rule in tests for word in of_rule]
+    return Listing(as_array(begin, "i4", compiled), as_array(flat, "u4", compiled))
+
+
+def _bit_rows(
+    tested: dict[str, dict[int, Span]], edges: dict[str, list[int]], rules: int, compiled: bool, memory: int
+) -> BitRows | None:
+    """Bit rows, or None where they would be too large."""
+    words = (rules + 63) // 64
+    summaries = (words + 31) // 32
+    row = summaries + words
+    classed, octets = {}, 0
+    for field, of in tested.items():
+        if rules * len(edges[field]) // 8 > _SETS:
+            return None
+        classed[field] = classes(of, edges[field], rules)
+        octets += 8 * row * len(classed[field][1])
+        if octets > memory or octets // 8 >= 2**31:
+            return None
     lookups, parts, before = [], [], 0
     for field, (of_interval, sets) in classed.items():
         begins = [before + row * number for number in of_interval]
         lookups.append(_lookup(field, edges[field], begins, compiled))
         parts.append(bits(sets, words))
         before += row * len(sets)
-    number = as_array([rule.number for rule in rules], "i4", compiled)
-    return MatchTable(tuple(lookups), of_words(b"".join(parts), compiled), summaries, number, compiled)
+    rows = BitRows(tuple(lookups), of_words(b"".join(parts), compiled), summaries)
+    return rows if _octets_of(rows) <= memory else None
 
 
 def spans(rules: Sequence[Rule]) -> dict[str, dict[int, Span]]:
     """Per tested field, in FIELDS order: rule (by position) -> the interval all its tests leave."""
     found: dict[str, dict[int, Span]] = {field.name: {} for field in FIELDS}
+    widest = {field.name: (0, _top(field.name)) for field in FIELDS}
     for r, rule in enumerate(rules):
         if not 0 <= rule.number < 2**31:
             raise ValueError(f"rule number {rule.number} is not within 0..2147483647")
         for field, low, high in rule.tests:
             if field not in found:
                 raise ValueError(f"rule {rule.number} tests {field!r}, which is no field; see FIELDS")
-            before = found[field].get(r, (0, _top(field)))
-            found[field][r] = max(low, before[0]), min(high, before[1])
+            of = found[field]
+            before = of.get(r, widest[field])
+            of[r] = low if low > before[0] else before[0], high if high < before[1] else before[1]
     return {field: of for field, of in found.items() if of}
 
 

@@ -24,6 +24,7 @@ class Headers(NamedTuple):
     value: Array  # u4[columns * n]
     status: Array  # u1[n]  a number of STATUSES; up to PARTIAL a packet can be judged
     count: int  # type: ignore[assignment]  # hides tuple.count
+    wide: bool = True  # False: no address has more than 32 bits
 
     @property
     def compiled(self) -> bool:
@@ -71,7 +72,7 @@ def _layout(compiled: bool) -> Array:
 
 def decode(frames: Frames) -> Headers:
     """Read the headers of a batch, in the mode of its arrays."""
-    from engine.kernels.decode import ipv4, ipv6, link, transport
+    from engine.kernels.decode import any_is, ipv4, ipv6, link, transport
 
     compiled, n = is_compiled(frames.data), frames.count
     value, status = zeros("u4", COLUMNS * n, compiled), zeros("u1", n, compiled)
@@ -82,7 +83,7 @@ def decode(frames: Frames) -> Headers:
     ipv4(data, start, captured, length, net, ether, n, upper, limit, value, status)
     ipv6(data, start, captured, length, net, ether, n, upper, limit, value, status)
     transport(data, upper, limit, _layout(compiled), n, value, status)
-    return Headers(value, status, n)
+    return Headers(value, status, n, bool(any_is(value, COLUMN["version"] * n, n, 6)))
 
 
 def packet_of(frames: Frames, p: int) -> bytes:
@@ -104,7 +105,7 @@ def select(headers: Headers, rows: Array, count: int) -> Headers:
     compiled = headers.compiled
     value, status = zeros("u4", COLUMNS * count, compiled), zeros("u1", count, compiled)
     gather(headers.value, headers.status, rows, headers.count, count, COLUMNS, value, status)
-    return Headers(value, status, count)
+    return Headers(value, status, count, headers.wide)
 
 
 def cell(headers: Headers, name: str, p: int) -> int:

@@ -1,12 +1,12 @@
 """Compiling every kernel ahead of time, by running a few frames through everything."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from struct import pack
 
 from engine.build import frames_of, write_pcap
 from engine.capture import Frames, read_capture
 from engine.classify import Counters, classify, count
-from engine.compile import compile_rules
+from engine.compile import SHAPES, MatchTable, ahead, compile_rules
 from engine.datagrams import Trains, reassemble
 from engine.headers import decode
 from engine.judge import RuleSet, judge, logged
@@ -33,12 +33,35 @@ def _use(frames: Frames) -> None:
     rewrite(headers, 4, 0, 0, 0)
     tests = Test("src_addr", 1, 2), Test("proto", 1, 1), Test("ip_length", 1, 99)
     rules = RuleSet(compile_rules([Rule(0, tests)], compiled=True), b"\0", b"\1")
+    for table in _tables():
+        classify(headers, table)
     vantage = place([(4, 0x0A000002, 0)], [], [(4, 0, 2**32 - 1, 0)], [1], compiled=True)
     journey = orient(headers, vantage)
     reassemble(frames, headers, journey, Trains())
     for leg in judge(headers, journey, vantage, rules, rules, rules).legs:
         logged(leg, rules)
     count(classify(headers, rules.table), frames.time, frames.length, Counters.of(1, compiled=True))
+
+
+def _tables() -> Iterator[MatchTable]:
+    """Tables of every shape, whose making and use runs every kernel of both."""
+    wide = Test("src_addr", 0, 2**31), Test("dst_addr", 0, 2**31)
+    rules = [Rule(i, (Test("src_addr", i, i), Test("dst_addr", i, i), Test("proto", i, i))) for i in range(4)]
+    rules += [Rule(9, (wide[0], Test("dst_port", 1, 1))), Rule(10, (wide[1],)), Rule(11, wide)]
+    spread = [Rule(i, (Test("src_addr", i << 16 | i % 999, i << 16 | i % 999),)) for i in range(4000)]
+    for shape in SHAPES:
+        yield ahead(rules[:1], compile_rules(rules, compiled=True, shapes=(shape,)))
+    yield compile_rules(spread, compiled=True)
+    for memory in (1 << 17, 1 << 26):  # with patterns for want of room, and without
+        yield compile_rules(_crowded(), compiled=True, memory=memory, shapes=("parts",))
+
+
+def _crowded() -> list[Rule]:
+    """So many pairs of narrow addresses that their table is packed."""
+    return [
+        Rule(i, (Test("src_addr", i * 7 % 997, i * 7 % 997), Test("dst_addr", i, i), Test("proto", i % 9, i % 9)))
+        for i in range(2000)
+    ]
 
 
 def _pcapng(frame: bytes) -> bytes:

@@ -26,7 +26,7 @@ HEIGHTS = (
     ("attls",),
     ("outputs", "smf", "tasks"),
     ("system", "started", "defence"),
-    ("listing", "logstat", "replay", "whatif"),
+    ("bench", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "profiles", "store"),
     ("cli", "demo", "web", "__main__"),

@@ -588,6 +588,40 @@ def _ways(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @main.command()
 @_system_option
+@_json_option
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
+@click.pass_context
+def bench(ctx: click.Context, system: str | None, as_json: bool, captures: tuple[str, ...]) -> None:
+    """What the rules in force cost on captures: speed, size of table, and the rules that cost most in order.
+
+    \b
+    Examples:
+      zsim bench trace.pcap
+      zsim bench -s mysys --json trace.pcap
+    """
+    import engine
+    from zsim import bench as measured
+    from zsim import captures as files
+
+    code = FINE
+    with _session(_place(ctx, system), write=False) as running, _compiling():
+        compiled = files.wants_compiled(captures)
+        found = measured.Bench(running.prepare(compiled, []))
+        for path in captures:
+            try:
+                measured.measure(found, files.frames(path, compiled), time.perf_counter)
+            except engine.CaptureError as why:
+                _complain(str(why))
+                code = UNUSABLE
+    if as_json:
+        click.echo(json.dumps(measured.document(found), indent=2))
+    else:
+        click.echo(measured.table(found), nl=False)
+    ctx.exit(code)
+
+
+@main.command()
+@_system_option
 @_ways
 @_json_option
 @click.option("--all", "all_filters", is_flag=True, help="Also show filters that matched nothing.")

@@ -10,6 +10,7 @@ subtracted: kernels turn what they read into a signed number by arithmetic with 
 Index letters: `p` packet, `c` column, `r` rule, `w` word, `i` row of a list.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -79,7 +80,7 @@ def _listen() -> None:
     class Listener(event.Listener):  # type: ignore[misc]  # numba has no types
         def on_start(self, event: Any) -> None:
             function = event.data["dispatcher"].py_func
-            if function.__module__.startswith(__name__):
+            if isinstance(getattr(sys.modules.get(function.__module__), function.__name__, None), Kernel):
                 for callback in tuple(_told):
                     callback(function.__name__)
 

@@ -128,3 +128,44 @@ def first_match(bits, row, fields, summaries, number, status, n, rule):
                 r += 1
             rule[p] = number[r]
             break
+
+
+@kernel
+def search_list(value, status, n, begin, test, number, rule):
+    """rule[p] = the number of the first rule all of whose tests hold, asked in order, or -1.
+
+    value  u4[columns*n]    status  u1[n]
+    begin  i4[rules + 1]    test  u4[10*tests], first column, words, low and high of four words
+    """
+    for p in range(n):
+        rule[p] = -1
+        if status[p] > PARTIAL:
+            continue
+        for r in range(len(number)):
+            holds = True
+            for t in range(begin[r], begin[r + 1]):
+                column = test[10 * t] + 0
+                above = False  # whether the words so far decide that the value is above low, below high
+                below = False
+                for w in range(test[10 * t + 1] + 0):
+                    v = value[(column + w) * n + p] + 0
+                    low = test[10 * t + 2 + w] + 0
+                    high = test[10 * t + 6 + w] + 0
+                    if (not above and v < low) or (not below and v > high):
+                        holds = False
+                        break
+                    above = above or v > low
+                    below = below or v < high
+                if not holds:
+                    break
+            if holds:
+                rule[p] = number[r]
+                break
+
+
+@kernel
+def prefer(first, n, rule):
+    """rule[p] = first[p] where that is a rule.    first, rule  i4[n]"""
+    for p in range(n):
+        if first[p] >= 0:
+            rule[p] = first[p]

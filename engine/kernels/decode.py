@@ -257,3 +257,12 @@ def transport(data, upper, limit, layout, n, value, status):
         value[OPAQUE * n + p] = opaque
         if have < layout[i]:
             status[p] = PARTIAL
+
+
+@kernel
+def any_is(value, at, n, wanted):
+    """Whether one of n values from `at` is `wanted`.    value  u4[columns*n]"""
+    found = False
+    for p in range(n):
+        found |= value[at + p] == wanted
+    return found

@@ -184,9 +184,9 @@ def test_compile_rules__refuses(rule, message):
         engine.compile_rules([rule])
 
 
-def test_compile_rules__says_when_a_table_is_too_large():
-    with pytest.raises(ValueError, match=r"200 rules need a match table of [\d,]+ octets; 1,000 are allowed"):
-        engine.compile_rules(random_rules(200), most_octets=1000)
+def test_compile_rules__falls_back_to_a_list_where_nothing_else_fits():
+    for compiled in (False, True):
+        assert engine.compile_rules(random_rules(200), compiled, memory=1000).shape == "list"
 
 
 # counters

@@ -1,0 +1,254 @@
+"""Interval maps of one field: from a value to a number, as tables for the passes of engine.kernels.passes.
+
+A map is where its intervals begin (`edge`, ascending from 0) and a number for each (`number`). The tables go
+into an Arena; what is returned is rows of a program. Compiled mode only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.fields import COLUMN, FIELD
+from engine.kernels import cells
+from engine.kernels.passes import (
+    ADD,
+    BUCKETS,
+    COMPARE,
+    FILL,
+    HALVES,
+    LOOK_UP,
+    NODE,
+    WIDE,
+    WIDTH,
+)
+
+Step = tuple[int, ...]  # a row of a program, without the zeros at its end
+
+COMPARED = 9  # up to this many edges are compared with rather than looked up
+HALVES_OCTETS = 4 << 20  # a cross table of halves may have so many
+_WORD = 1 << 64
+
+
+class Arena:
+    """Tables one after the other in one block of memory, each at a cache line."""
+
+    def __init__(self) -> None:
+        self.parts: list[Array] = []
+        self.octets = 0
+
+    def copy(self) -> Arena:
+        twin = Arena()
+        twin.parts, twin.octets = [*self.parts], self.octets
+        return twin
+
+    def put(self, table: Array, kind: str) -> int:
+        """Add a table; where it begins, in its own units."""
+        part = np.ascontiguousarray(table, dtype=kind).ravel()
+        at = self.octets // part.itemsize
+        self.parts.append(part)
+        self.octets += -(-part.nbytes // 64) * 64
+        return at
+
+    def block(self) -> Array:
+        """All of it, on large pages where the machine has them."""
+        large = 1 << 21
+        room = np.zeros(self.octets + (large if self.octets > large // 4 else 64), np.uint8)
+        begin = -room.ctypes.data % (large if self.octets > large // 4 else 64)
+        whole, at = room[begin : begin + max(64, self.octets)], 0
+        for part in self.parts:
+            whole[at : at + part.nbytes] = part.view(np.uint8)
+            at += -(-part.nbytes // 64) * 64
+        return whole
+
+
+def step(*words: int) -> Step:
+    return tuple(int(word) for word in words)
+
+
+def program_of(steps: Sequence[Step]) -> Array:
+    rows = np.zeros((len(steps), WIDTH), np.int64)
+    for row, words in zip(rows, steps, strict=True):
+        row[: len(words)] = words
+    return rows.ravel()
+
+
+def merged(edge: Sequence[int], number: Array) -> tuple[list[int], Array]:
+    """The same map without edges at which nothing changes."""
+    keep = np.flatnonzero(np.concatenate([[True], number[1:] != number[:-1]]))
+    return [edge[i] for i in keep.tolist()], number[keep]
+
+
+def of_value(
+    arena: Arena, field: str, edge: Sequence[int], number: Array, register: int, first: bool, spare: int
+) -> list[Step]:
+    """register (+)= the number of the interval that a field of one word lies in."""
+    column, top = COLUMN[field], min(FIELD[field].unknown, 2**32 - 1)
+    edge, number = merged(edge, number)
+    if len(edge) <= COMPARED:
+        steps = [step(FILL, register, 0, number[0])] if first and number[0] else []
+        weights = np.diff(number) % 2**32
+        pairs = [*zip(edge[1:], weights.tolist(), strict=True)]
+        count = len(pairs)
+        pairs += [(2**32 - 1, 0)] * (-count % 4 or (0 if pairs else 4))
+        at, begun = arena.put(np.array(pairs), "u4"), not first or bool(steps)
+        return [*steps, step(COMPARE, register, column, at, count, not begun)]
+    if top <= 65536:
+        table = np.repeat(number, np.diff([*edge, top + 1]))
+        small = table.max() < 65536
+        return [step(LOOK_UP, register, column, arena.put(table, "u2" if small else "u4"), 0, first, 0, 0, 0, small)]
+    if first:
+        return narrow(arena, column, edge, number, register)
+    return [*narrow(arena, column, edge, number, spare), step(ADD, register, spare, 1)]
+
+
+def of_address(arena: Arena, field: str, edge: Sequence[int], number: Array, register: int) -> list[Step]:
+    """register = the number of the interval that an address lies in: by its last word, then those that are longer."""
+    edge, number = merged(edge, number)
+    short = sum(1 for one in edge if one < 2**32)
+    steps = narrow(arena, COLUMN[field] + 3, edge[:short], number[:short], register)
+    return [*steps, beyond(arena, COLUMN[field], edge, number, register)]
+
+
+def narrow(arena: Arena, column: int, edge: Sequence[int], number: Array, register: int) -> list[Step]:
+    """register = the number of the interval that a word lies in."""
+    if len(edge) == 1:
+        return [step(FILL, register, 0, number[0])]
+    begin = np.array(edge, np.int64)
+    if (found := halves(begin, number)) is not None:
+        upper, lower, cross = found
+        small = int(upper.max()) < 65536, int(cross.max()) < 65536
+        at = arena.put(upper, "u2" if small[0] else "u4"), arena.put(lower, "u2")
+        table = arena.put(cross, "u2" if all(small) else "u4")
+        return [step(HALVES, register, column, *at, table, 0, 0, 0, all(small) + small[0])]
+    top, stack, most = np.zeros(65536, np.uint32), np.zeros(5 << 15, np.int64), 1 << 16
+    while True:
+        buckets = np.zeros(3 * most, np.uint64)
+        count = cells.bucket(begin, number.astype(np.int64), top, buckets, most, stack)
+        if count >= 0:
+            return [step(BUCKETS, register, column, arena.put(top, "u4"), arena.put(buckets[: 3 * count], "u8"))]
+        most *= 2
+
+
+def halves(edge: Array, number: Array) -> tuple[Array, Array, Array] | None:
+    """Upper 16 bits -> begin of a row, lower 16 bits -> column, row + column -> number; None where it is large."""
+    upper = np.arange(65536, dtype=np.int64) << 16
+    begin, end = np.searchsorted(edge, upper, "right") - 1, np.searchsorted(edge, upper + 65535, "right") - 1
+    mixed = np.flatnonzero(begin != end)
+    cuts = np.unique(np.concatenate([[0], edge & 0xFFFF]))
+    plain, row = np.unique(number[begin], return_inverse=True)
+    if (len(plain) + len(mixed)) * len(cuts) > 1 << 23:
+        return None
+    cross = np.empty((len(plain) + len(mixed), len(cuts)), np.int64)
+    cross[: len(plain)] = plain[:, None]
+    cross[len(plain) :] = number[np.searchsorted(edge, upper[mixed][:, None] + cuts, "right") - 1]
+    row[mixed] = len(plain) + np.arange(len(mixed))
+    cross, rows = distinct_rows(cross)
+    cross, columns = distinct_rows(np.ascontiguousarray(cross.T))
+    cross = np.ascontiguousarray(cross.T)
+    if cross.size * (2 if int(cross.max()) < 65536 else 4) > HALVES_OCTETS:
+        return None
+    lower = np.repeat(columns, np.diff([*cuts, 65536]))
+    return rows[row] * cross.shape[1], lower, cross
+
+
+def distinct_rows(table: Array) -> tuple[Array, Array]:
+    """The different rows in the order they appear, and which of them each row is."""
+    factor = np.random.default_rng(4).integers(0, 2**64, table.shape[1], np.uint64) | np.uint64(1)
+    mark = np.zeros(len(table), np.uint64)
+    for column, odd in zip(table.T, factor, strict=True):
+        mark += column.astype(np.uint64) * odd
+    _, first, which = np.unique(mark, return_index=True, return_inverse=True)
+    which = which.ravel()
+    if any((column[first[which]] != column).any() for column in table.T):  # marks that collide: by the rows themselves
+        octets = np.ascontiguousarray(table).view(np.dtype((np.void, table.dtype.itemsize * table.shape[1]))).ravel()
+        _, first, which = np.unique(octets, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return table[first[order]], rank[which.ravel()]
+
+
+class _Tree:
+    """Nodes of four words (least, shift and which word, last bucket, first bucket) and buckets of eight."""
+
+    def __init__(self) -> None:
+        self.nodes: list[tuple[int, int, int, int]] = []
+        self.buckets: list[tuple[list[int], list[int]]] = []
+
+    def node(self, edge: Sequence[int], entry: Sequence[int], lower: bool) -> int:
+        """A node for intervals of one 64-bit word; entry[0] is what lies before edge[1]."""
+        number = len(self.nodes)
+        self.nodes.append((0, 0, 0, 0))
+        inner = len(edge) - 1
+        least = edge[1] if inner else 0
+        span = edge[-1] - least if inner else 0
+        bits = span.bit_length()
+        shift = max(0, bits - (2 * inner - 1).bit_length()) if inner > 4 else min(63, bits)
+        last = span >> shift
+        base = len(self.buckets)
+        self.buckets += [([], [entry[0]])] * (last + 2)
+        at = 1
+        for b in range(last + 1):
+            begin = least + (b << shift)
+            before = at
+            while before < len(edge) and edge[before] <= begin:
+                before += 1
+            after = before
+            stop = begin + (1 << shift)
+            while after < len(edge) and (edge[after] < stop or b == last):
+                after += 1
+            at = before
+            held = edge[before:after], entry[before - 1 : after]
+            if after - before > 4:
+                held = [], [NODE | self.node([0, *held[0]], held[1], lower)]
+            self.buckets[base + b + 1] = list(held[0]), list(held[1])
+            at = after
+        self.nodes[number] = least, shift | (64 if lower else 0), last, base
+        return number
+
+    def tables(self) -> tuple[Array, Array]:
+        words = np.zeros((len(self.buckets), 8), np.uint64)
+        small = words.view(np.uint32)
+        for row, (edges, entries) in enumerate(self.buckets):
+            words[row, :4] = np.array([*edges, *[_WORD - 1] * (4 - len(edges))], np.uint64)
+            small[row, 8] = len(edges)
+            small[row, 9:14] = [*entries, *[entries[-1]] * (5 - len(entries))]
+        return np.array(self.nodes, np.uint64), words
+
+
+def beyond(arena: Arena, column: int, edge: Sequence[int], number: Array, register: int) -> Step:
+    """register = the number of the interval, for addresses of more than 32 bits: a tree of their two halves."""
+    last_short = sum(1 for one in edge if one <= 2**32) - 1
+    if last_short == len(edge) - 1:
+        return step(WIDE, register, column, 0, 0, number[-1])
+    tree, values = _Tree(), number.tolist()
+    upper_edge, upper_entry = [0], [values[0]]
+    i = 0
+    while i < len(edge):  # one upper word after the other
+        upper = edge[i] >> 64
+        j = i
+        while j < len(edge) and edge[j] >> 64 == upper:
+            j += 1
+        lower = [one & _WORD - 1 for one in edge[i:j]]
+        if lower == [0]:
+            found = values[i]
+        else:
+            before = values[i - 1] if i else values[0]
+            edges, entries = (lower, values[i:j]) if lower[0] == 0 else ([0, *lower], [before, *values[i:j]])
+            found = NODE | tree.node(edges, entries, True)
+        if upper == 0:
+            upper_entry[0] = found
+        else:
+            upper_edge.append(upper)
+            upper_entry.append(found)
+        following = edge[j] >> 64 if j < len(edge) else _WORD
+        if found & NODE and following != upper + 1 and upper + 1 < _WORD:
+            upper_edge.append(upper + 1)
+            upper_entry.append(values[j - 1])
+        i = j
+    root = NODE | tree.node(upper_edge, upper_entry, False)
+    nodes, buckets = tree.tables()
+    return step(WIDE, register, column, arena.put(nodes, "u8"), arena.put(buckets, "u8"), root)

@@ -1,0 +1,314 @@
+"""What compiling products of classes loops over: cells, the rules of each, and rows packed into each other.
+
+Compiled mode only.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+# A kernel has no types but those its docstring gives.
+
+import numpy as np
+
+from engine.kernels import kernel
+
+I = np.uint64  # noqa: E741
+PAD = 0xFFFFF  # an edge that no 16-bit word reaches
+
+
+@kernel
+def cross_marks(a, b, mark, rows, na, nb, out):
+    """out[i*nb + j] += mark of every row that holds in class i of a and in class j of b.
+
+    a  u1[rows*na]    b  u1[rows*nb]    mark, out  u8
+    """
+    for k in range(rows):
+        for i in range(na):
+            if a[k * na + i]:
+                for j in range(nb):
+                    if b[k * nb + j]:
+                        out[i * nb + j] += mark[k]
+
+
+@kernel
+def count_cells(s0, s1, d0, d1, s_class, d_class, s_seen, d_seen):
+    """How many (class, class, rule) there are; s0..s1 and d0..d1 are each rule's intervals. seen: i4, all -1."""
+    total = 0
+    for r in range(len(s0)):
+        wide = 0
+        for i in range(s0[r], s1[r]):
+            if s_seen[s_class[i]] != r:
+                s_seen[s_class[i]] = r
+                wide += 1
+        high = 0
+        for i in range(d0[r], d1[r]):
+            if d_seen[d_class[i]] != r:
+                d_seen[d_class[i]] = r
+                high += 1
+        total += wide * high
+    return total
+
+
+@kernel
+def list_cells(s0, s1, d0, d1, s_class, d_class, s_seen, d_seen, listed, nd, cell, which):
+    """cell[k], which[k] = s class * nd + d class, and the rule that holds there."""
+    k = 0
+    for r in range(len(s0)):
+        m = 0
+        for i in range(d0[r], d1[r]):
+            c = d_class[i]
+            if d_seen[c] != r:
+                d_seen[c] = r
+                listed[m] = c
+                m += 1
+        for i in range(s0[r], s1[r]):
+            c = s_class[i]
+            if s_seen[c] != r:
+                s_seen[c] = r
+                for j in range(m):
+                    cell[k] = c * nd + listed[j]
+                    which[k] = r
+                    k += 1
+
+
+@kernel
+def prune(rules, start, spec, cover, specs, kept, kept_start):
+    """Drop from each list the rules whose service is covered by one before; returns how many stay.
+
+    cover  u1[specs*specs], cover[i*specs + j]: i holds wherever j does
+    """
+    k = 0
+    for i in range(len(start) - 1):
+        kept_start[i] = k
+        begin = k
+        for t in range(start[i], start[i + 1]):
+            s = spec[rules[t]]
+            dead = False
+            for u in range(begin, k):
+                if cover[spec[kept[u]] * specs + s]:
+                    dead = True
+                    break
+            if not dead:
+                kept[k] = rules[t]
+                k += 1
+    kept_start[len(start) - 1] = k
+    return k
+
+
+@kernel
+def list_marks(start, values, out):
+    """A mark per list that differs when the lists do: u8."""
+    for i in range(len(start) - 1):
+        s = I(0x9E3779B97F4A7C15)
+        for t in range(start[i], start[i + 1]):
+            s = (s ^ I(values[t] + 1)) * I(0xD6E8FEB86659FD93)
+            s ^= s >> I(29)
+        out[i] = s
+
+
+@kernel
+def fill_finals(which, start, rules, spec, holds, classes, out):
+    """out[(i+1)*classes + c] = the first rule of list which[i] that holds in service class c."""
+    for i in range(len(which)):
+        for t in range(start[which[i] + 1] - 1, start[which[i]] - 1, -1):
+            r = rules[t]
+            s = spec[r]
+            for c in range(classes):
+                if holds[s * classes + c]:
+                    out[(i + 1) * classes + c] = r
+
+
+@kernel
+def fill_patterns(which, start, specs, holds, classes, out):
+    """out[(i+1)*classes + c] = 1 + the place in list which[i] of the first that holds in class c, or 0."""
+    for i in range(len(which)):
+        begin = start[which[i]]
+        for t in range(start[which[i] + 1] - 1, begin - 1, -1):
+            s = specs[t]
+            for c in range(classes):
+                if holds[s * classes + c]:
+                    out[(i + 1) * classes + c] = t - begin + 1
+
+
+@kernel
+def fill_lists(which, start, rules, begin, out):
+    """out[begin[i] + 1 ...] = list which[i]."""
+    for i in range(len(which)):
+        for t in range(start[which[i]], start[which[i] + 1]):
+            out[begin[i] + 1 + t - start[which[i]]] = rules[t]
+
+
+@kernel
+def merge_count(a, b, a_start, b_start):
+    """The length of all pairs of lists a[i], b[i] together; -1 is an empty one."""
+    total = 0
+    for i in range(len(a)):
+        if a[i] >= 0:
+            total += a_start[a[i] + 1] - a_start[a[i]]
+        if b[i] >= 0:
+            total += b_start[b[i] + 1] - b_start[b[i]]
+    return total
+
+
+@kernel
+def merge(a, b, a_rules, a_start, b_rules, b_start, rules, start):
+    """Each pair of lists as one, in rule order."""
+    k = 0
+    for i in range(len(a)):
+        start[i] = k
+        x = 0
+        xe = 0
+        y = 0
+        ye = 0
+        if a[i] >= 0:
+            x = a_start[a[i]]
+            xe = a_start[a[i] + 1]
+        if b[i] >= 0:
+            y = b_start[b[i]]
+            ye = b_start[b[i] + 1]
+        while x < xe or y < ye:
+            if y >= ye or (x < xe and a_rules[x] < b_rules[y]):
+                rules[k] = a_rules[x]
+                x += 1
+            else:
+                rules[k] = b_rules[y]
+                y += 1
+            k += 1
+    start[len(a)] = k
+
+
+@kernel
+def displace(row_start, column, order, used, taken, place):
+    """First fit: place[row] so that no two rows share a cell place[row] + column; returns the size, or -1."""
+    cap = len(used)
+    low = 1
+    top = 0
+    for q in range(len(order)):
+        r = order[q]
+        begin = row_start[r]
+        end = row_start[r + 1]
+        if begin == end:
+            continue
+        while low < cap and used[low]:
+            low += 1
+        d = low - column[begin]
+        if d < 1:
+            d = 1
+        while True:
+            if d + column[end - 1] >= cap:
+                return -1
+            if taken[d] == 0:
+                free = True
+                for t in range(begin, end):
+                    if used[d + column[t]]:
+                        free = False
+                        break
+                if free:
+                    break
+            d += 1
+        for t in range(begin, end):
+            used[d + column[t]] = 1
+            if d + column[t] > top:
+                top = d + column[t]
+        taken[d] = 1
+        place[r] = d
+    return top + 1
+
+
+@kernel
+def bucket(edge, value, top, buckets, most, stack):
+    """An interval map of 32-bit words as a table of upper halves and buckets; returns how many, or -1: too many.
+
+    edge   i8[k], the first is 0    value  i8[k]    stack  i8[5*2**15]
+    top    u4[65536]     (bucket - (region >> shift)) << 5 | shift: the bucket of a lower half is + half >> shift
+    buckets  u8[3*most]  up to 3 edges of 21 bits (bit 63: go on, the value is as in top), then 4 values of 32
+    """
+    n = len(edge)
+    made = 0
+    i = 0
+    last_bucket = -1
+    last_value = -1
+    for h in range(65536):
+        low = h << 16
+        high = low + 65535
+        while i + 1 < n and edge[i + 1] <= low:
+            i += 1
+        j = i
+        while j + 1 < n and edge[j + 1] <= high:
+            j += 1
+        if j == i and last_bucket >= 0 and last_value == value[i]:
+            top[h] = np.uint32((last_bucket << 5) | 16)
+            continue
+        if j == i:
+            last_bucket = made
+            last_value = value[i]
+        height = 1
+        stack[0] = -1
+        stack[1] = i
+        stack[2] = j
+        stack[3] = 16
+        stack[4] = 0
+        while height > 0:
+            height -= 1
+            where = stack[5 * height]
+            a = stack[5 * height + 1]
+            b = stack[5 * height + 2]
+            size = stack[5 * height + 3]
+            region = stack[5 * height + 4]
+            inside = b - a
+            shift = size
+            if inside > 3:
+                while shift > 0 and (1 << (size - shift)) < 4 * inside:
+                    shift -= 1
+                    current = -1
+                    c = 0
+                    fits = True
+                    for q in range(a + 1, b + 1):
+                        offset = (edge[q] & 0xFFFF) - region
+                        if offset >> shift != current:
+                            current = offset >> shift
+                            c = 0
+                        if offset & ((1 << shift) - 1):
+                            c += 1
+                        if c > 3:
+                            fits = False
+                            break
+                    if fits:
+                        break
+            count = 1 << (size - shift)
+            if made + count > most:
+                return -1
+            base = made
+            made += count
+            entry = (((base - (region >> shift)) << 5) | shift) & 0xFFFFFFFF
+            if where < 0:
+                top[h] = np.uint32(entry)
+            else:
+                for t in range(4):
+                    buckets[3 * where + 1 + (t >> 1)] |= I(entry) << I(32 * (t & 1))
+            k = a
+            for q in range(count):
+                begin = region + (q << shift)
+                end = begin + (1 << shift) - 1
+                while k + 1 <= b and (edge[k + 1] & 0xFFFF) <= begin:
+                    k += 1
+                m = k
+                while m + 1 <= b and (edge[m + 1] & 0xFFFF) <= end:
+                    m += 1
+                c = m - k
+                j3 = 3 * (base + q)
+                if c <= 3:
+                    word = I(0)
+                    for t in range(3):
+                        lane = I(edge[k + 1 + t] & 0xFFFF) if t < c else I(PAD)
+                        word |= lane << I(21 * t)
+                    buckets[j3] = word
+                    for t in range(4):
+                        buckets[j3 + 1 + (t >> 1)] |= I(value[k + min(t, c)]) << I(32 * (t & 1))
+                else:
+                    buckets[j3] = I(1) << I(63) | I(PAD) | I(PAD) << I(21) | I(PAD) << I(42)
+                    stack[5 * height] = base + q
+                    stack[5 * height + 1] = k
+                    stack[5 * height + 2] = m
+                    stack[5 * height + 3] = shift
+                    stack[5 * height + 4] = begin
+                    height += 1
+    return made

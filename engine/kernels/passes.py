@@ -1,0 +1,440 @@
+"""Packets to rules by a program of passes: blocks of packets, and in a block one pass after the other.
+
+A pass is a loop of loads that do not wait for each other, so that many are under way at a time; what it finds
+stays in registers, rows of BLOCK words that remain in the first cache. A program is rows of WIDTH numbers: an
+operation, then its operands. Tables stand in one arena; operands say where, in units of the table's type.
+
+This file is for compiled mode only: plain mode has bit vectors (see classify.py).
+"""
+
+# mypy: disable-error-code="no-untyped-def,assignment"
+# A kernel has no types but those its docstring gives.
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+from engine.fields import PARTIAL
+from engine.kernels import kernel
+
+BLOCK = 1024
+WIDTH = 12
+REGISTERS = 8
+SCRATCH = REGISTERS * BLOCK
+
+NONE = 0x7FFF_FFFF  # no rule: larger than any position
+NODE = 0x8000_0000  # an entry of a tree of 64-bit words that is a node, and no value
+
+OPERATIONS = (
+    "fill", "add", "compare", "look_up", "get", "halves", "buckets", "wide", "dense", "dense_of", "displaced",
+    "displaced_words", "of_list", "final", "pattern", "paged", "result", "final_result", "numbered",
+    "halves_dense", "gate",
+)  # fmt: skip
+(
+    FILL, ADD, COMPARE, LOOK_UP, GET, HALVES, BUCKETS, WIDE, DENSE, DENSE_OF, DISPLACED,
+    DISPLACED_WORDS, OF_LIST, FINAL, PATTERN, PAGED, RESULT, FINAL_RESULT, NUMBERED, HALVES_DENSE, GATE,
+) = range(len(OPERATIONS))  # fmt: skip
+
+I = np.uint64  # noqa: E741  an index that cannot be negative costs no test
+U = np.uint32
+
+
+inner = njit(nogil=True)
+
+
+@intrinsic
+def _fetch(typing, array, i):
+    """Ask for the cache line of array[i], and do not wait for it."""
+
+    def generate(context, builder, signature, arguments):
+        octets, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        data = arrayobj.make_array(signature.args[0])(context, builder, arguments[0]).data
+        at = builder.bitcast(builder.gep(data, [arguments[1]]), octets)
+        kind = ir.FunctionType(ir.VoidType(), [octets, word, word, word])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [octets], kind)
+        builder.call(fetch, [at, word(0), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.uint64), generate
+
+
+@inner
+def fetch(v):
+    """The machine fetches ahead within a page only, and a block is a page: ask for the next one in time."""
+    for i in range(0, len(v), 16):
+        _fetch(v, I(i))
+
+
+@inner
+def fill(number, out):
+    for i in range(len(out)):
+        out[i] = number
+
+
+@inner
+def add(source, factor, out):
+    for i in range(len(out)):
+        out[i] = U(out[i] + source[i] * factor)
+
+
+@inner
+def compare_first(v, pairs, out):
+    """out = the sum of the weights whose threshold is reached: eight pairs."""
+    a0, b0, a1, b1, a2, b2, a3, b3 = pairs[0], pairs[1], pairs[2], pairs[3], pairs[4], pairs[5], pairs[6], pairs[7]
+    z = U(0)
+    for i in range(len(out)):
+        c = v[i]
+        s = U((b0 if c >= a0 else z) + (b1 if c >= a1 else z))
+        out[i] = U(s + U((b2 if c >= a2 else z) + (b3 if c >= a3 else z)))
+
+
+@inner
+def compare(v, pairs, out):
+    a0, b0, a1, b1, a2, b2, a3, b3 = pairs[0], pairs[1], pairs[2], pairs[3], pairs[4], pairs[5], pairs[6], pairs[7]
+    z = U(0)
+    for i in range(len(out)):
+        c = v[i]
+        s = U((b0 if c >= a0 else z) + (b1 if c >= a1 else z))
+        out[i] = U(out[i] + U(s + U((b2 if c >= a2 else z) + (b3 if c >= a3 else z))))
+
+
+@inner
+def compare_once(v, threshold, weight, out):
+    for i in range(len(out)):
+        out[i] = U(out[i] + (weight if v[i] >= threshold else U(0)))
+
+
+@inner
+def look_up_first(v, table, out):
+    for i in range(len(out)):
+        out[i] = table[I(v[i])]
+
+
+@inner
+def look_up(v, table, out):
+    for i in range(len(out)):
+        out[i] = U(out[i] + table[I(v[i])])
+
+
+@inner
+def halves(v, upper, lower, cross, out):
+    """out = cross[row of the upper 16 bits + column of the lower]."""
+    for i in range(len(out)):
+        c = v[i]
+        out[i] = cross[I(upper[I(c >> U(16))]) + I(lower[I(c & U(0xFFFF))])]
+
+
+@inner
+def halves_dense(v, upper, lower, cross, a, table, out):
+    """out = table[a + what halves finds]."""
+    for i in range(len(out)):
+        c = v[i]
+        b = I(cross[I(upper[I(c >> U(16))]) + I(lower[I(c & U(0xFFFF))])])
+        out[i] = table[I(a[i]) + b]
+
+
+@inner
+def buckets(v, top, bucket, out, todo):
+    """out = the number of the interval: upper 16 bits -> bucket of up to 3 edges, or deeper."""
+    deep = 0
+    for i in range(len(out)):
+        low = v[i] & U(0xFFFF)
+        b = top[I(v[i] >> U(16))]
+        j = I(U(U(b >> U(5)) + U(low >> (b & U(31)))) & U(0x7FFFFFF)) * I(3)
+        edges = bucket[j]
+        c = I(I(low) >= (edges & I(0x1FFFFF))) + I(I(low) >= (edges >> I(21) & I(0x1FFFFF)))
+        c += I(I(low) >= (edges >> I(42) & I(0x1FFFFF)))
+        out[i] = U(bucket[j + I(1) + (c >> I(1))] >> ((c & I(1)) << I(5)))
+        todo[deep] = U(i)
+        deep += np.int64(edges >> I(63))
+    while deep > 0:
+        still = 0
+        for q in range(deep):
+            i = I(todo[q])
+            low = v[i] & U(0xFFFF)
+            b = out[i]
+            j = I(U(U(b >> U(5)) + U(low >> (b & U(31)))) & U(0x7FFFFFF)) * I(3)
+            edges = bucket[j]
+            c = I(I(low) >= (edges & I(0x1FFFFF))) + I(I(low) >= (edges >> I(21) & I(0x1FFFFF)))
+            c += I(I(low) >= (edges >> I(42) & I(0x1FFFFF)))
+            out[i] = U(bucket[j + I(1) + (c >> I(1))] >> ((c & I(1)) << I(5)))
+            todo[still] = U(i)
+            still += np.int64(edges >> I(63))
+        deep = still
+
+
+@inner
+def wide_words(v, n, nodes, bucket, small, root, out, todo):
+    """For addresses beyond 32 bits: down a tree of 64-bit words. root: a node, or a number; small: bucket in u4."""
+    deep = 0
+    for i in range(len(out)):
+        todo[deep] = U(i)
+        deep += np.int64((v[i] | v[n + i] | v[2 * n + i]) != U(0))
+    for q in range(deep):
+        out[I(todo[q])] = U(root)
+    if root < I(NODE):
+        return
+    while deep > 0:
+        still = 0
+        for q in range(deep):
+            i = I(todo[q])
+            node = I(out[i] & U(0x7FFFFFFF)) * I(4)
+            shift = nodes[node + I(1)]  # the shift, and whether it is the lower word
+            half = i + (shift >> I(6)) * I(2 * n)
+            word = I(v[half]) << I(32) | I(v[half + I(n)])
+            least = nodes[node]
+            b = (word - least) >> (shift & I(63))
+            last = nodes[node + I(2)]
+            over = I(b > last)
+            b = (b * (I(1) - over) + last * over + I(1)) * I(word >= least)
+            j = (nodes[node + I(3)] + b) * I(8)
+            c = I(word >= bucket[j]) + I(word >= bucket[j + I(1)]) + I(word >= bucket[j + I(2)])
+            c += I(word >= bucket[j + I(3)])
+            entry = small[I(2) * j + I(9) + c]
+            out[i] = entry
+            todo[still] = U(i)
+            still += np.int64(entry >> U(31))
+        deep = still
+
+
+@inner
+def dense(a, b, table, out):
+    for i in range(len(out)):
+        out[i] = table[I(a[i]) + I(b[i])]
+
+
+@inner
+def dense_of(a, b, row, column, table, out):
+    """As dense, of a part with a row and a column of its own."""
+    for i in range(len(out)):
+        out[i] = table[I(row[I(a[i])]) + I(column[I(b[i])])]
+
+
+@inner
+def displaced(a, b, row, column, table, out):
+    """A row's cells stand where they fit; each says whose it is, and a word follows."""
+    for i in range(len(out)):
+        own = row[I(a[i])]
+        j = (I(own) + I(column[I(b[i])])) * I(2)
+        hit = U((I(table[j] ^ own) - I(1)) >> I(32))
+        out[i] = table[j + I(1)] & hit
+
+
+@inner
+def displaced_words(a, b, row, column, table, out, more):
+    for i in range(len(out)):
+        own = row[I(a[i])]
+        j = (I(own) + I(column[I(b[i])])) * I(4)
+        hit = U((I(table[j] ^ own) - I(1)) >> I(32))
+        out[i] = table[j + I(1)] & hit
+        more[i] = table[j + I(2)] & hit
+
+
+@inner
+def of_list(a, words, out, more):
+    for i in range(len(out)):
+        j = I(2) * I(a[i])
+        more[i] = words[j + I(1)]
+        out[i] = words[j]
+
+
+@inner
+def final_2(a, service, table, width, first, out):
+    """out = min(out, the rule of a list and a service class)."""
+    if first:
+        for i in range(len(out)):
+            c = U(table[I(a[i]) * width + I(service[i])])
+            out[i] = U(c | ((c + U(1)) >> U(16)) * U(0x7FFF0000))
+    else:
+        for i in range(len(out)):
+            c = U(table[I(a[i]) * width + I(service[i])])
+            out[i] = min(U(c | ((c + U(1)) >> U(16)) * U(0x7FFF0000)), out[i])
+
+
+@inner
+def final_4(a, service, table, width, first, out):
+    for i in range(len(out)):
+        c = table[I(a[i]) * width + I(service[i])]
+        out[i] = c if first else min(c, out[i])
+
+
+@inner
+def pattern(a, more, service, table, lists, first, out):
+    """out = min(out, list[place + pattern[a + service]])."""
+    if first:
+        for i in range(len(out)):
+            out[i] = lists[I(more[i]) + I(table[I(a[i]) + I(service[i])])]
+    else:
+        for i in range(len(out)):
+            out[i] = min(lists[I(more[i]) + I(table[I(a[i]) + I(service[i])])], out[i])
+
+
+@inner
+def paged(a, more, service, table, lists, pages, first, out):
+    """The same with patterns cut in pages of 32, equal ones stored once."""
+    for i in range(len(out)):
+        s = service[i]
+        page = I(pages[I(a[i]) + I(s >> U(5))])
+        c = lists[I(more[i]) + I(table[(page << I(5)) + I(s & U(31))])]
+        out[i] = c if first else min(c, out[i])
+
+
+@inner
+def result(a, status, out):
+    for i in range(len(out)):
+        c = np.int32(a[i])
+        out[i] = np.int32(-1) if (c == np.int32(NONE)) | (status[i] > PARTIAL) else c
+
+
+@inner
+def final_result(a, service, table, width, status, out):
+    """The rule, from the only part there is."""
+    for i in range(len(out)):
+        out[i] = np.int16(table[I(a[i]) * width + I(service[i])])
+    for i in range(len(out)):
+        out[i] = out[i] if status[i] <= PARTIAL else np.int32(-1)
+
+
+@inner
+def gate(v, low, high, out):
+    """No rule where a value is not from low to high, which all rules ask for."""
+    for i in range(len(out)):
+        out[i] = out[i] if (v[i] >= low) & (v[i] <= high) else np.int32(-1)
+
+
+@inner
+def numbered(table, out):
+    """From a rule's place to its number."""
+    for i in range(len(out)):
+        out[i] = np.int32(table[I(np.int64(out[i]) + 1)])
+
+
+@kernel
+def run(value, status, n, begin, end, program, arena, scratch, rule):
+    """rule[p] = what the program finds for each packet from `begin` to `end`.
+
+    value  u4[columns*n]    status  u1[n]
+    program  i8[WIDTH*k]    arena  u1[...], 64-bit aligned    scratch  u4[SCRATCH]    rule  i4[n]
+    """
+    t2 = arena.view(np.uint16)
+    t4 = arena.view(np.uint32)
+    t8 = arena.view(np.uint64)
+    todo = scratch[(REGISTERS - 1) * BLOCK :]
+    for p in range(begin, end, BLOCK):
+        e = min(BLOCK, end - p)
+        service = scratch[:e]
+        for at in range(0, len(program), WIDTH):
+            op = program[at]
+            out = scratch[program[at + 1] * BLOCK : program[at + 1] * BLOCK + e]
+            f = program[at + 2]  # a column, or a register
+            x = program[at + 3]  # where tables begin, and what else is said of them
+            y = program[at + 4]
+            z = program[at + 5]
+            w = program[at + 6]
+            small = program[at + 9]
+            if op in (COMPARE, LOOK_UP, HALVES, BUCKETS, HALVES_DENSE, GATE):
+                fetch(value[f * n + p + e : f * n + min(p + e + BLOCK, end)])
+            if op == COMPARE:
+                v = value[f * n + p : f * n + p + e]
+                begun = z
+                if y <= 2 and begun == 0:
+                    for g in range(y):
+                        compare_once(v, t4[x + 2 * g], t4[x + 2 * g + 1], out)
+                else:
+                    for g in range(0, y, 4):
+                        if begun != 0:
+                            compare_first(v, t4[x + 2 * g : x + 2 * g + 8], out)
+                        else:
+                            compare(v, t4[x + 2 * g : x + 2 * g + 8], out)
+                        begun = 0
+            elif op == LOOK_UP:
+                v = value[f * n + p : f * n + p + e]
+                if z != 0:
+                    if small:
+                        look_up_first(v, t2[x:], out)
+                    else:
+                        look_up_first(v, t4[x:], out)
+                elif small:
+                    look_up(v, t2[x:], out)
+                else:
+                    look_up(v, t4[x:], out)
+            elif op == HALVES:
+                v = value[f * n + p : f * n + p + e]
+                if small == 2:
+                    halves(v, t2[x:], t2[y:], t2[z:], out)
+                elif small == 1:
+                    halves(v, t2[x:], t2[y:], t4[z:], out)
+                else:
+                    halves(v, t4[x:], t2[y:], t4[z:], out)
+            elif op == HALVES_DENSE:
+                v, a = value[f * n + p : f * n + p + e], scratch[program[at + 8] * BLOCK : program[at + 8] * BLOCK + e]
+                if small == 2:
+                    halves_dense(v, t2[x:], t2[y:], t2[z:], a, t2[w:], out)
+                elif small == 1:
+                    halves_dense(v, t2[x:], t2[y:], t4[z:], a, t2[w:], out)
+                else:
+                    halves_dense(v, t4[x:], t2[y:], t4[z:], a, t2[w:], out)
+            elif op == GATE:
+                gate(value[f * n + p : f * n + p + e], U(x), U(y), rule[p : p + e])
+            elif op == BUCKETS:
+                buckets(value[f * n + p : f * n + p + e], t4[x:], t8[y:], out, todo)
+            elif op == WIDE:
+                first = f * n + p
+                for c in range(3):
+                    fetch(value[first + c * n + e : (f + c) * n + min(p + e + BLOCK, end)])
+                wide_words(
+                    value[first : first + 3 * n + e], n,
+                    t8[x:], t8[y:], t4[2 * y :], I(z), out, todo,
+                )  # fmt: skip
+            elif op == FINAL_RESULT:
+                a = scratch[f * BLOCK : f * BLOCK + e]
+                final_result(a, service, t2[x:], I(y), status[p : p + e], rule[p : p + e])
+            elif op == NUMBERED:
+                numbered(t4[x:], rule[p : p + e])
+            else:
+                a = scratch[f * BLOCK : f * BLOCK + e]
+                if op == GET:
+                    if small:
+                        look_up_first(a, t2[x:], out)
+                    else:
+                        look_up_first(a, t4[x:], out)
+                elif op == DENSE:
+                    b = scratch[y * BLOCK : y * BLOCK + e]
+                    if small:
+                        dense(a, b, t2[x:], out)
+                    else:
+                        dense(a, b, t4[x:], out)
+                elif op == FINAL:
+                    if small:
+                        final_2(a, service, t2[x:], I(y), w != 0, out)
+                    else:
+                        final_4(a, service, t4[x:], I(y), w != 0, out)
+                elif op == RESULT:
+                    result(a, status[p : p + e], rule[p : p + e])
+                elif op == DENSE_OF:
+                    b = scratch[y * BLOCK : y * BLOCK + e]
+                    if small:
+                        dense_of(a, b, t4[w:], t4[program[at + 7] :], t2[x:], out)
+                    else:
+                        dense_of(a, b, t4[w:], t4[program[at + 7] :], t4[x:], out)
+                elif op == DISPLACED:
+                    b = scratch[y * BLOCK : y * BLOCK + e]
+                    displaced(a, b, t4[w:], t4[program[at + 7] :], t4[x:], out)
+                elif op == DISPLACED_WORDS:
+                    b = scratch[y * BLOCK : y * BLOCK + e]
+                    more = scratch[program[at + 8] * BLOCK : program[at + 8] * BLOCK + e]
+                    displaced_words(a, b, t4[w:], t4[program[at + 7] :], t4[x:], out, more)
+                elif op == OF_LIST:
+                    of_list(a, t4[x:], out, scratch[y * BLOCK : y * BLOCK + e])
+                elif op == PATTERN:
+                    more = scratch[program[at + 7] * BLOCK : program[at + 7] * BLOCK + e]
+                    pattern(a, more, service, t2[x:], t4[y:], w != 0, out)
+                elif op == PAGED:
+                    more = scratch[program[at + 7] * BLOCK : program[at + 7] * BLOCK + e]
+                    paged(a, more, service, t2[x:], t4[y:], t4[z:], w != 0, out)
+                elif op == ADD:
+                    add(a, U(x), out)
+                elif op == FILL:
+                    fill(U(x), out)
