@@ -11,11 +11,13 @@ import ipaddress
 from functools import cache
 from typing import NamedTuple, cast
 
-from engine.arrays import Array, as_array, is_compiled, take, zeros
+from engine.arrays import Array, as_array, blank, is_compiled, take, zeros
 from engine.build import frame_of, frames_of
 from engine.capture import Frames
 from engine.fields import COLUMN, COLUMNS, FIELD, PARTIAL, STATUSES
 from engine.linktypes import LINKTYPES
+
+AHEAD = 24  # frames whose headers are asked of memory before they are read
 
 
 class Headers(NamedTuple):
@@ -75,10 +77,11 @@ def decode(frames: Frames) -> Headers:
 
     compiled, n = is_compiled(frames.data), frames.count
     value, status = zeros("u4", COLUMNS * n, compiled), zeros("u1", n, compiled)
-    net, upper, limit = (zeros("i8", n, compiled) for _ in range(3))
-    ether = zeros("i4", n, compiled)
+    net, upper, limit = (blank("i8", n, compiled) for _ in range(3))
+    ether = blank("i4", n, compiled)
     data, start, captured, length = frames.data, frames.start, frames.captured, frames.length
-    link(data, start, captured, frames.linktype, _links(compiled), n, net, ether, upper, value, status)
+    ahead = AHEAD if compiled else 0
+    link(data, start, captured, frames.linktype, _links(compiled), ahead, n, net, ether, upper, value, status)
     ipv4(data, start, captured, length, net, ether, n, upper, limit, value, status)
     ipv6(data, start, captured, length, net, ether, n, upper, limit, value, status)
     transport(data, upper, limit, _layout(compiled), n, value, status)
@@ -93,7 +96,7 @@ def packet_of(frames: Frames, p: int) -> bytes:
     one = frames_of([(0, frame)], int(frames.linktype[p]))
     net, upper = zeros("i8", 1, False), zeros("i8", 1, False)
     value, status, ether = zeros("u4", COLUMNS, False), zeros("u1", 1, False), zeros("i4", 1, False)
-    link(one.data, one.start, one.captured, one.linktype, _links(False), 1, net, ether, upper, value, status)
+    link(one.data, one.start, one.captured, one.linktype, _links(False), 0, 1, net, ether, upper, value, status)
     return frame[net[0] :]
 
 
@@ -102,7 +105,7 @@ def select(headers: Headers, rows: Array, count: int) -> Headers:
     from engine.kernels.journey import gather
 
     compiled = headers.compiled
-    value, status = zeros("u4", COLUMNS * count, compiled), zeros("u1", count, compiled)
+    value, status = blank("u4", COLUMNS * count, compiled), blank("u1", count, compiled)
     gather(headers.value, headers.status, rows, headers.count, count, COLUMNS, value, status)
     return Headers(value, status, count)
 

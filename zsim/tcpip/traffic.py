@@ -217,8 +217,9 @@ def receive(
     judgement = engine.judge(headers, journey, prepared.vantage, prepared.rules)
     hits = _count(prepared, frames, judgement, datagrams)
     if prepared.in_force is not None:
-        kept = prepared.in_force.hits
-        kept[:] = [before + more if more.matches else before for before, more in zip(kept, hits, strict=False)]
+        for row, more in enumerate(hits[: len(prepared.in_force.hits)]):
+            if more.matches:
+                prepared.in_force.hits[row] += more
     events = [event for leg in judgement.legs for event in _events(prepared, frames, leg)]
     events.sort(key=lambda event: event[0])
     return Outcome(headers, judgement, hits, tuple(event for _, event in events), journey, datagrams)
@@ -236,8 +237,9 @@ def _count(
         length[datagram.packet] = datagram.octets
     for leg in judgement.legs:
         engine.count(leg.rule, engine.take(frames.time, leg.packet), engine.take(length, leg.packet), counters)
+    nothing = Hits()
     return tuple(
-        Hits(packets, octets, first, last) if packets else Hits()
+        Hits(packets, octets, first, last) if packets else nothing
         for packets, octets, first, last in counters.to_rows()[:-1]
     )
 
