@@ -151,7 +151,7 @@ def _blocks(path: str, progress: Progress, follow: bool) -> Iterator[bytes]:
     """The octets of one capture, decompressed. What is not there yet is waited for if the file is followed, and an
     empty block says so."""
     with _opened(path) as file:
-        read = getattr(file, "read1", file.read) if path == "-" or follow else file.read
+        read = getattr(file, "read1", file.read) if follow else file.read  # all that is asked for, or what is there
         head = read(BLOCK)
         while len(head) < 4 and (more := read(BLOCK)):  # a pipe may begin with less
             head += more
