@@ -1,6 +1,6 @@
-"""python -m benchmarks [policy|decode|twin|replay] [--json]: runs one, or all, and prints one table.
-
-python -m benchmarks classify [--rules FILE] [--peer rte_acl] ...: the classifier beside the fastest one there is.
+"""python -m benchmarks [policy|decode|twin|system|replay] [--packets N] [--json]: runs one, or all but replay, and
+prints one table. `replay` runs other tools beside zsim and has a table of its own (see bench_replay), and so has
+`classify [--rules FILE] [--peer rte_acl] ...`: the classifier beside the fastest one there is.
 
 All of them run one after the other, each in a process of its own, so that the first call and the peak memory of one
 are not those of another.
@@ -19,7 +19,7 @@ from importlib.metadata import version
 
 from benchmarks.workloads import Row
 
-NAMES = ("policy", "decode", "twin", "replay")
+NAMES = ("policy", "decode", "twin", "system")
 
 
 def main() -> int:
@@ -28,15 +28,27 @@ def main() -> int:
 
         return classify_command.main(sys.argv[1:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=NAMES, help="one of them; all when left out")
+    parser.add_argument("name", nargs="?", choices=(*NAMES, "replay"), help="one of them; all but replay when left out")
+    parser.add_argument("--packets", type=int, default=2_000_000, help="of the largest capture of replay")
     parser.add_argument("--json", action="store_true", help="figures as JSON Lines")
     options = parser.parse_args()
+    if options.name == "replay":
+        return _replay(options.packets, options.json)
     rows = import_module(f"benchmarks.bench_{options.name}").run() if options.name else _all()
     if options.json:
         for row in rows:
             print(json.dumps(row._asdict() | {"ratio": row.ratio}))
     else:
         print(f"{machine()}\n\n{table(rows)}", end="")
+    return 0
+
+
+def _replay(packets: int, as_json: bool) -> int:
+    from benchmarks import bench_replay
+
+    rows = bench_replay.run(packets)
+    shown = json.dumps([row._asdict() for row in rows], indent=1) if as_json else bench_replay.table(rows)
+    print(shown if as_json else f"{machine()}\n\n{shown}")
     return 0
 
 

@@ -1,85 +1,350 @@
-"""A capture through a whole system: read, decode, orient, judge, count, log; the slow twin only decodes and judges."""
+"""Captures through zsim and through the tools people use instead, in one run: millions of packets a second, and the
+ratio of zsim to each.
+
+`hdr` has frames cut at 96 octets, `mix` half as many of 64 to 1,514. Throughput is the slope between a capture and its
+first quarter, so start-up is not in it; rows "whole process" have it. Slow peers get the first part only. What is not
+installed has no row. The first call of the process, which loads and perhaps compiles kernels, is a row of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.util
+import io
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from random import Random
+from typing import Any, NamedTuple
 
 import engine
-from benchmarks.workloads import Row, ethernet, packet, policy, timed
-from tests.engine import reference
-from tests.zsim.systems import NOW, chain, unstarted
-from zsim import replay
+from benchmarks.workloads import ethernet, packet
+from engine import pcapng
+from tests.zsim.systems import NOW, ROOT, chain, unstarted
+from zsim import captures, outputs, replay
 from zsim.system import System
-from zsim.tcpip.filters import lower
-from zsim.tcpip.traffic import Prepared
 
-RULES, PACKETS, FEW, FEWER = 200, 200_000, 5000, 200
-HERE = 0x0A010102  # 10.1.1.2
-
-
-def run() -> list[Row]:
-    rows, first = [], None
-    for case, silent in (("nothing logged", True), ("denied packets logged", False)):
-        text = policy(RULES)
-        if silent:
-            text = text.replace("FilterLogging on", "FilterLogging off")
-        system = unstarted(chain(text))
-        system.start(NOW)
-        packets = _packets(PACKETS)
-        capture = engine.write_pcap(packets)
-        twin = _twin(system, packets[:FEWER])
-        if first is None:
-            first = _seconds(system, engine.write_pcap(packets[:1]), True)
-        fast, slow = _seconds(system, capture, True), _seconds(system, engine.write_pcap(packets[:FEW]), False)
-        case = f"{RULES} rules, {case}"
-        rows.append(Row("replay", f"{case}, compiled", PACKETS / fast, "packets/s", first or None, twin))
-        rows.append(Row("replay", f"{case}, plain", FEW / slow, "packets/s", None, twin))
-        first = 0.0
-    return rows
+HERE = "10.1.1.2"
+POOL = 8192  # different frames; a capture repeats them
+PART = 50_000  # packets for slow peers
+FEW = 1000
+SECOND = 10**9
 
 
-def _packets(count: int) -> list[tuple[int, bytes]]:
-    """To and from 10.1.1.2, and one in ten forwarded; a millisecond apart."""
+class Result(NamedTuple):
+    """ratio is zsim's figure to this tool's in the same job; in rows of zsim, to itself as `job` says."""
+
+    capture: str
+    job: str
+    tool: str
+    mpps: float
+    ratio: float | None = None
+
+
+class Capture(NamedTuple):
+    name: str
+    whole: Path
+    quarter: Path
+    part: Path
+    few: Path
+    packets: int
+
+
+# ---- captures and filters --------------------------------------------------------------------------------------
+
+
+def make(folder: Path, name: str, packets: int, snap: int | None) -> Capture:
+    """The capture and its beginnings."""
     random = Random(1)
-    made = []
-    for number in range(count):
-        ends = [HERE, 0x0A000000 | random.randrange(2**24)]
-        if number % 10 == 0:
-            ends[0] = 0x0A000000 | random.randrange(2**24)
-        random.shuffle(ends)
-        made.append((NOW + number * 1_000_000, ethernet(packet(4, *ends, random))))
+    records, starts = bytearray(), [0]
+    for _ in range(POOL):
+        frame = _frame(random, full=snap is None)
+        kept = frame[:snap]
+        records += struct.pack("<IIII", 0, 0, len(kept), len(frame)) + kept
+        starts.append(len(records))
+    sizes = {"whole": packets, "quarter": packets // 4, "part": min(PART, packets), "few": min(FEW, packets)}
+    made = {size: folder / f"{name}-{size}.pcap" for size in sizes}
+    for size, count in sizes.items():
+        with open(made[size], "wb") as file:
+            file.write(engine.write_pcap([]))
+            for second in range(-(-count // POOL)):
+                for at in range(0, POOL):
+                    struct.pack_into("<II", records, starts[at], NOW // SECOND + second, at * 100)
+                file.write(records[: starts[min(POOL, count - second * POOL)]])
+    return Capture(name, *(made[size] for size in sizes), packets)
+
+
+def _frame(random: Random, full: bool) -> bytes:
+    """To or from this stack, one in ten forwarded, one in twelve IPv6; some with a VLAN tag."""
+    here, there = 0x0A010102, 0x0A000000 | random.randrange(2**16)
+    version = 6 if random.random() < 1 / 12 else 4
+    if version == 6:
+        here, there = (0x20010DB8 << 96) + 2, (0x20010DB8 << 96) + random.randrange(3, 2**16)
+    ends = [there if random.random() < 0.1 else here, there ^ random.randrange(1, 9)]
+    random.shuffle(ends)
+    frame = ethernet(packet(version, *ends, random), tagged=random.random() < 0.05)
+    size = random.choice((64, 64, 70, 78, 590, 1514, 1514, random.randrange(64, 1515)))
+    return frame + random.randbytes(max(0, size - len(frame)))  # as padding; no tool here minds
+
+
+class Filter(NamedTuple):
+    inbound: bool
+    net: int
+    bits: int
+    tcp: bool
+    port: int
+
+
+def filters(count: int) -> list[Filter]:
+    random = Random(7)
+    return [
+        Filter(random.random() < 0.5, 0x0A000000 | random.randrange(2**16) & -(2 ** (32 - bits)), bits,
+               random.random() < 0.7, random.randrange(1, 1024))
+        for bits in random.choices(range(20, 27), k=count)
+    ]  # fmt: skip
+
+
+def _net(each: Filter) -> str:
+    return ".".join(str(each.net >> shift & 255) for shift in (24, 16, 8, 0)) + f"/{each.bits}"
+
+
+def bpf(of: list[Filter]) -> str:
+    """The filters as tcpdump writes them."""
+    return "ip and (" + " or ".join(
+        f"({'src' if each.inbound else 'dst'} net {_net(each)} and {'dst' if each.inbound else 'src'} host {HERE} "
+        f"and {'tcp' if each.tcp else 'udp'} dst port {each.port})" for each in of) + ")"  # fmt: skip
+
+
+def policy(of: list[Filter]) -> str:
+    """The filters as the Policy Agent reads them."""
+    names = "".join(f"  IpFilterRuleRef R{at}\n" for at in range(len(of)))
+    blocks = [f"IpFilterPolicy\n{{\n  FilterLogging off\n{names}}}\n"]
+    blocks.append("IpGenericFilterAction permit\n{\n  IpFilterAction Permit\n}\n")
+    for at, each in enumerate(of):
+        ends = (_net(each), HERE) if each.inbound else (HERE, _net(each))
+        blocks.append(
+            f"IpFilterRule R{at}\n{{\n  IpSourceAddr {ends[0]}\n  IpDestAddr {ends[1]}\n  IpService\n  {{\n"
+            f"    Protocol {'Tcp' if each.tcp else 'Udp'}\n    DestinationPortRange {each.port}\n"
+            f"    Direction {'Inbound' if each.inbound else 'Outbound'}\n    Routing Either\n  }}\n"
+            "  IpGenericFilterActionRef permit\n}\n"
+        )
+    return "".join(blocks)
+
+
+def system(count: int) -> System:
+    made = unstarted(chain(policy(filters(count))))
+    made.start(NOW)
     return made
 
 
-def _seconds(system: System, capture: bytes, compiled: bool) -> float:
-    """Tables made before; the log is thrown away between runs."""
-    tally = replay.Tally(system.prepare(compiled))
-    seconds = timed(lambda: replay.play(system, tally, engine.read_capture([capture], "capture", compiled)))
-    system.files.appended.clear()
-    assert tally.packets
-    return seconds
+def _saved(folder: Path) -> str:
+    """The system of 200 filters as a folder: adcd with another policy."""
+    made = folder / "system"
+    if not made.exists():
+        shutil.copytree(ROOT / "profiles" / "adcd", made)
+        (made / "datasets" / "USER.Z24C.TCPPARMS" / "PAGEIPSE").write_text(policy(filters(200)))
+    return str(made)
 
 
-def _twin(system: System, packets: list[tuple[int, bytes]]) -> float:
-    """Packets per second of the twin: decode, orient and judge, nothing else."""
-    prepared = system.prepare()
-    world = _world(prepared)
-    deny = [row.denies for row in prepared.rows]
-    found = [(at, tuple(lower(row, at).tests)) for at, row in enumerate(prepared.rows)]
-    sets = {"rules": found, "block": [], "simulate": [], "deny": deny}
-    work: Callable[[], None] = lambda: [_judged(frame, world, sets) for _, frame in packets] and None  # noqa: E731
-    return len(packets) / timed(work)
+# ---- clocks ----------------------------------------------------------------------------------------------------
 
 
-def _judged(frame: bytes, world: dict, sets: dict) -> str:
-    seen = reference.decode(frame, len(frame), 1)
-    return reference.judge(seen, reference.orient(seen, world, None), world, sets)[0]
+def best(work: Callable[[], object], runs: int = 3) -> float:
+    """Seconds of the quickest run."""
+    found = []
+    for _ in range(runs):
+        begun = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - begun)
+    return min(found)
 
 
-def _world(prepared: Prepared) -> dict:
-    """The stack as the twin has it: 10.1.1.2 on the first interface, which everything is routed to."""
-    return {
-        "addresses": [(4, HERE, 0)], "groups": [], "routes": [(4, 0, 2**32 - 1, 0)],
-        "zones": [255] * len(prepared.interfaces),
-    }  # fmt: skip
+def slope(work: Callable[[Path], object], capture: Capture) -> float:
+    """Millions of packets a second beyond the first quarter."""
+    whole, quarter = best(lambda: work(capture.whole)), best(lambda: work(capture.quarter))
+    return (capture.packets - capture.packets // 4) / max(whole - quarter, 1e-9) / 1e6
+
+
+def once(work: Callable[[Path], object], capture: Capture) -> float:
+    """Millions of packets a second of the part for slow peers."""
+    return min(PART, capture.packets) / best(lambda: work(capture.part), 1) / 1e6
+
+
+def command(*words: str) -> Callable[[Path], object]:
+    """A program that reads a capture, `{}` among its words."""
+    return lambda path: subprocess.run(
+        [word.replace("{}", str(path)) for word in words],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+# ---- what zsim does --------------------------------------------------------------------------------------------
+
+
+def replayed(of: System, record: Callable[[replay.Tally], Any] | None = None) -> Callable[[Path], object]:
+    """Read, decode, judge and count, and `record` besides."""
+
+    def work(path: Path) -> None:
+        tally = replay.Tally(of.prepare(True))
+        more = {"record": record(tally)} if record else {}
+        replay.play(of, tally, captures.frames(str(path), True), **more)
+        assert tally.packets
+
+    return work
+
+
+def decoded(path: Path) -> None:
+    for frames in captures.frames(str(path), True):
+        engine.decode(frames)
+
+
+def decoded_by_reading(path: Path) -> None:
+    with open(path, "rb", buffering=0) as file:
+        for frames in engine.read_capture(iter(lambda: file.read(captures.BLOCK), b""), "x", True):
+            engine.decode(frames)
+
+
+def _lines(tally: replay.Tally) -> Callable[[engine.Frames, Any], None]:
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # closed with its last reference
+    return lambda frames, outcome: (
+        file.write(outputs.lines(outputs.packets(tally.prepared, frames, outcome, "x", outputs.Only())).encode())
+        and None
+    )
+
+
+def _annotated(tally: replay.Tally) -> Callable[[engine.Frames, Any], None]:
+    made, sink = outputs.Annotated(tally.prepared), io.BytesIO()
+
+    def record(frames: engine.Frames, outcome: Any) -> None:
+        sink.seek(0)
+        sink.write(made.add(frames, outcome))
+
+    return record
+
+
+def _parquet(tally: replay.Tally) -> Callable[[engine.Frames, Any], None]:
+    from zsim.parquet import Table
+
+    file = tempfile.TemporaryFile()  # noqa: SIM115
+    table = Table(tally.prepared, outputs.Only(), file.write)
+    return lambda frames, outcome: table.add(frames, outcome, "x")
+
+
+def _to_pcapng(path: Path, out: Path) -> None:
+    with open(out, "wb") as file:
+        file.write(pcapng.section("zsim") + pcapng.interface(1, "EN10MB"))
+        for frames in captures.frames(str(path), False):
+            for p in range(frames.count):
+                file.write(pcapng.packet(0, frames.time[p], engine.frame_of(frames, p), frames.length[p]))
+
+
+# ---- what others do --------------------------------------------------------------------------------------------
+
+
+def dpkt_loop(path: Path) -> None:
+    import dpkt
+
+    with open(path, "rb") as file:
+        for _, octets in dpkt.pcap.Reader(file):
+            with suppress(dpkt.UnpackError):
+                ip = dpkt.ethernet.Ethernet(octets).data
+                if isinstance(ip, dpkt.ip.IP | dpkt.ip6.IP6):
+                    _ = ip.src, ip.dst, getattr(ip.data, "sport", 0), getattr(ip.data, "dport", 0)
+
+
+def scapy_loop(path: Path) -> None:
+    from scapy.layers.inet import IP, TCP, UDP
+    from scapy.layers.inet6 import IPv6
+    from scapy.utils import PcapReader
+
+    for each in PcapReader(str(path)):
+        ip = each.getlayer(IP) or each.getlayer(IPv6)
+        if ip is not None:
+            upper = ip.getlayer(TCP) or ip.getlayer(UDP)
+            _ = (ip.src, ip.dst) if upper is None else (ip.src, ip.dst, upper.sport, upper.dport)
+
+
+def _pcap_loop(folder: Path) -> str | None:
+    """The C loop over libpcap, compiled; None where it cannot be."""
+    source, made = Path(__file__).with_name("pcaploop.c"), folder / "pcaploop"
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return None
+    words = [compiler, "-O2", str(source), "-lpcap", "-o", str(made)]
+    return str(made) if subprocess.run(words, capture_output=True, check=False).returncode == 0 else None
+
+
+FIELDS = ("ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "ip.proto", "tcp.srcport", "tcp.dstport", "udp.srcport")
+
+
+def run(packets: int = 2_000_000) -> list[Result]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        some, many = system(200), system(1000)
+        first = best(lambda: replayed(some)(make(folder, "first", POOL, 96).few), 1)
+        rows = [Result("hdr", "first call, seconds", "zsim", round(first, 3))]
+        for capture in (make(folder, "hdr", packets, 96), make(folder, "mix", packets // 2, None)):
+            rows += _results(folder, capture, some, many)
+        return rows
+
+
+def _results(folder: Path, capture: Capture, some: System, many: System) -> Iterator[Result]:
+    def against(job: str, mine: float, **peers: float) -> Iterator[Result]:
+        yield Result(capture.name, job, "zsim", mine)
+        for tool, its in peers.items():
+            yield Result(capture.name, job, tool, its, mine / its)
+
+    def have(*programs: str) -> bool:
+        return all(map(shutil.which, programs))
+
+    terms = folder / "terms"
+    terms.write_text(bpf(filters(200)))
+    filtering = command("tcpdump", "-r", "{}", "-w", "/dev/null", "-F", str(terms))
+    tcpdump = {"tcpdump": slope(filtering, capture)} if have("tcpdump") else {}
+    loop = _pcap_loop(folder)
+    libpcap = {"libpcap": slope(command(loop, "{}"), capture)} if loop else {}
+    mine = slope(replayed(some), capture)
+    yield from against("replay, 200 filters", mine, **tcpdump)
+    more = slope(replayed(many), capture)
+    yield Result(capture.name, "replay, 1,000 filters, times the time of 200", "zsim", more, mine / more)
+    rate = slope(decoded, capture)
+    yield from against("decode, mapped", rate, **libpcap)
+    yield from against("decode, read()", slope(decoded_by_reading, capture), **libpcap)
+    peers = {"tshark": once(command("tshark", "-r", "{}", "-T", "fields", *(f"-e{each}" for each in FIELDS)), capture)
+             } if have("tshark") else {}  # fmt: skip
+    for tool, work in (("dpkt", dpkt_loop), ("scapy", scapy_loop)):
+        if importlib.util.find_spec(tool):
+            peers[tool] = once(work, capture)
+    yield from against("decode with 5-tuple", rate, **peers)
+    same = folder / "same.pcapng"
+    _to_pcapng(capture.quarter, same)
+    seconds = [best(lambda path=path: decoded(path), 5) for path in (capture.quarter, same)]
+    yield Result(
+        capture.name, "decode pcapng, to pcap", "zsim", capture.packets / 4e6 / seconds[1], seconds[0] / seconds[1]
+    )
+    text = {"tcpdump": once(command("tcpdump", "-nn", "-r", "{}"), capture)} if have("tcpdump") else {}
+    yield from against("a JSON line for every packet", once(replayed(some, _lines), capture), **text)
+    edit = command("editcap", "-F", "pcapng", "{}", "/dev/null")
+    edited = {"editcap": once(edit, capture)} if have("editcap") else {}
+    yield from against("annotated pcapng", once(replayed(some, _annotated), capture), **edited)
+    if importlib.util.find_spec("pyarrow"):
+        yield from against("Parquet, a row a packet", once(replayed(some, _parquet), capture))
+    zsim = command(sys.executable, "-m", "zsim.cli", "replay", "-s", _saved(folder), "{}")
+    yield Result(capture.name, "whole process, 1,000 packets, seconds", "zsim", best(lambda: zsim(capture.few)))
+    whole = capture.packets / best(lambda: zsim(capture.whole)) / 1e6
+    its = {"tcpdump": capture.packets / best(lambda: filtering(capture.whole)) / 1e6} if have("tcpdump") else {}
+    yield from against("whole process, 200 filters", whole, **its)
+
+
+def table(rows: list[Result]) -> str:
+    """The figures as a Markdown table."""
+    lines = ["| capture | job | tool | M packets/s | ratio |", "|---|---|---|---:|---:|"]
+    for row in rows:
+        ratio = "" if row.ratio is None else f"{row.ratio:,.2f}"
+        lines.append(f"| {row.capture} | {row.job} | {row.tool} | {row.mpps:,.3f} | {ratio} |")
+    return "\n".join(lines) + "\n"

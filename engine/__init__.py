@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.arrays import is_compiled, take
     from engine.build import frame_back, frame_of, frames_of, icmp_error, sent_to_many, write_pcap
-    from engine.capture import CaptureError, Frames, part, read_capture
+    from engine.capture import MAGICS, CaptureError, Frames, part, read_capture, within
     from engine.classify import Counters, classify, count
     from engine.compile import MatchTable, compile_rules
     from engine.datagrams import Datagram, Trains, reassemble
     from engine.fields import (
+        COLUMN,
         COMPLETE,
         FIELD,
         FIELDS,
@@ -38,35 +39,39 @@ if TYPE_CHECKING:
     from engine.linktypes import LINKTYPES, name_of
     from engine.rewrite import rewrite
     from engine.rules import Rule, Test, matches
+    from engine.sums import sums, tally
     from engine.vantage import HOOKS, Journey, Vantage, orient, place
     from engine.warmth import warm
 
 _HOME = {
     "arrays": "is_compiled take",
     "build": "frame_back frame_of frames_of icmp_error sent_to_many write_pcap",
-    "capture": "CaptureError Frames part read_capture",
+    "capture": "MAGICS CaptureError Frames part read_capture within",
     "classify": "Counters classify count",
     "compile": "MatchTable compile_rules",
     "datagrams": "Datagram Trains reassemble",
-    "fields": "COMPLETE FIELD FIELDS FRAGMENT MALFORMED NOT_IP PARTIAL STATUSES TRUNCATED",
+    "fields": "COLUMN COMPLETE FIELD FIELDS FRAGMENT MALFORMED NOT_IP PARTIAL STATUSES TRUNCATED",
     "headers": "Headers address cell decode packet_of row select values",
     "judge": "VERDICTS Judgement Leg RuleSet judge logged",
     "kernels": "telling_compilation",
     "linktypes": "LINKTYPES name_of",
     "rewrite": "rewrite",
     "rules": "Rule Test matches",
+    "sums": "sums tally",
     "vantage": "HOOKS Journey Vantage orient place",
     "warmth": "warm",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
+    "COLUMN",
     "COMPLETE",
     "FIELD",
     "FIELDS",
     "FRAGMENT",
     "HOOKS",
     "LINKTYPES",
+    "MAGICS",
     "MALFORMED",
     "NOT_IP",
     "PARTIAL",
@@ -112,10 +117,13 @@ __all__ = [
     "row",
     "select",
     "sent_to_many",
+    "sums",
     "take",
+    "tally",
     "telling_compilation",
     "values",
     "warm",
+    "within",
     "write_pcap",
 ]
 

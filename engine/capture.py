@@ -14,12 +14,13 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from engine.arrays import Array, of_octets, zeros
+from engine.arrays import Array, blank, of_octets, zeros
 
 #: Frames handed out at a time. Columns of that many stay in a core's cache, and lie an odd number of cache lines
 #: apart, so that the columns of one packet do not fight for the same place in it.
 BATCH = 16_368
 GATHER = 65_536  # octets to have before looking at them again
+AHEAD = 8192  # octets memory is asked for before the walk reaches them; 4 to 16 KiB are equally good
 
 
 class CaptureError(ValueError):
@@ -54,10 +55,23 @@ def part(frames: Frames, first: int, last: int) -> Frames:
     return Frames(frames.data, start, captured, length, time, linktype, frames.number + first, last - first)
 
 
+def within(frames: Frames, low: int, high: int) -> Iterator[Frames]:
+    """The frames of a batch with low <= time < high, in runs."""
+    from engine.kernels.count import inside
+
+    first = 0
+    while first < frames.count:
+        first, last = inside(frames.time, low, high, first, frames.count)
+        if first < last:
+            yield part(frames, first, last)
+        first = last
+
+
 def read_capture(blocks: Iterable[bytes], name: str, compiled: bool = False) -> Iterator[Frames]:
     """The frames of a capture, in batches; errors call it `name` and come as it is read.
 
-    Frames look into the blocks, which must not change while they are in use.
+    Frames look into the blocks, which must not change while they are in use. An empty block says that for now there
+    are no more: what is there is handed out.
     """
     stream = _Stream(blocks, name, compiled)
     stream.need(4)
@@ -81,6 +95,7 @@ class _Stream:
     def __init__(self, blocks: Iterable[bytes], name: str, compiled: bool) -> None:
         self.blocks = iter(blocks)
         self.name, self.compiled = name, compiled
+        self.ahead = AHEAD if compiled else 0
         self.octets: Any = b""
         self.data: Array = b""
         self.at = self.base = self.count = 0
@@ -92,6 +107,8 @@ class _Stream:
         for block in self.blocks:
             parts.append(block)
             got += len(block)
+            if not block and got:
+                break
             if got >= max(GATHER, len(rest)):
                 break
         self.base += self.at
@@ -125,7 +142,7 @@ class _Batch:
     def __init__(self, stream: _Stream, smallest: int) -> None:
         self.most = min(BATCH, (len(stream.data) - stream.at) // smallest + 1)
         kinds = ("i8", "u4", "u4", "i8", "i4")  # start, captured, length, time, linktype
-        self.columns = tuple(zeros(kind, self.most, stream.compiled) for kind in kinds)
+        self.columns = tuple(blank(kind, self.most, stream.compiled) for kind in kinds)
         self.count = 0
 
     def frames(self, stream: _Stream) -> Iterator[Frames]:
@@ -155,7 +172,7 @@ def _read_pcap(stream: _Stream, order: str, known: _Pcap) -> Iterator[Frames]:
         raise stream.error(f"pcap version {major}.{minor}; only 2.x is read", at=4)
     swapped = 1 if minor < 3 else 2 if minor == 3 else 0
     fcs = (network >> 28) * 2 if network & 0x0400_0000 else 0  # 16-bit words, and whether the field says so
-    way = int(order == ">"), swapped, known.scale, known.header, fcs, network & 0xFFFF
+    way = int(order == ">"), swapped, known.scale, known.header, fcs, network & 0xFFFF, stream.ahead
     stream.at = 24
     while True:
         batch = _Batch(stream, known.header)
@@ -176,6 +193,8 @@ def _read_pcap(stream: _Stream, order: str, known: _Pcap) -> Iterator[Frames]:
 
 
 _SECTION = b"\x0a\x0d\x0d\x0a"  # the same in both byte orders
+#: What a capture begins with.
+MAGICS = (_SECTION, *(struct.pack(order + "I", known.magic) for known in _PCAP for order in "<>"))
 _ORDER = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 
 
@@ -189,7 +208,7 @@ def _read_pcapng(stream: _Stream) -> Iterator[Frames]:
         while damage is None:
             batch.count, stream.at, why = walk.walk_pcapng(
                 stream.data, stream.at, int(order == ">"), interfaces.rows, interfaces.count,
-                batch.count, batch.most, *batch.columns,
+                stream.ahead, batch.count, batch.most, *batch.columns,
             )  # fmt: skip
             try:
                 if why == walk.SECTION and (section := _section(stream)):

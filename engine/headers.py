@@ -1,9 +1,9 @@
 """Frames -> Headers: a column per field of FIELDS and a status per packet.
 
 The outermost IP header counts: nothing is decapsulated and nothing reassembled. VLAN tags are passed over;
-PPPoE, MPLS and LLC are not IP. The data of a packet ends where its IP length says or where the frame was
-cut, whichever comes first; an IP length of 0 (left to the adapter) means all of the frame. A chain of IPv6
-extensions is followed through hop-by-hop, routing, destination options and fragment headers, 16 of them at
+PPPoE and MPLS are not IP, LLC only where SNAP says so. The data of a packet ends where its IP length says or where
+the frame was cut, whichever comes first; an IP length of 0 (left to the adapter) means all of the frame. A chain of
+IPv6 extensions is followed through hop-by-hop, routing, destination options and fragment headers, 16 of them at
 most; whatever else it meets, AH and ESP among them, is the upper layer.
 """
 
@@ -11,11 +11,13 @@ import ipaddress
 from functools import cache
 from typing import NamedTuple, cast
 
-from engine.arrays import Array, as_array, is_compiled, take, zeros
+from engine.arrays import Array, as_array, blank, is_compiled, take, zeros
 from engine.build import frame_of, frames_of
 from engine.capture import Frames
 from engine.fields import COLUMN, COLUMNS, FIELD, PARTIAL, STATUSES
 from engine.linktypes import LINKTYPES
+
+AHEAD = 24  # frames whose headers are asked of memory before they are read
 
 
 class Headers(NamedTuple):
@@ -72,14 +74,16 @@ def _layout(compiled: bool) -> Array:
 
 def decode(frames: Frames) -> Headers:
     """Read the headers of a batch, in the mode of its arrays."""
-    from engine.kernels.decode import any_is, ipv4, ipv6, link, transport
+    from engine.kernels.decode import any_is, inner, ipv4, ipv6, link, transport
 
     compiled, n = is_compiled(frames.data), frames.count
     value, status = zeros("u4", COLUMNS * n, compiled), zeros("u1", n, compiled)
-    net, upper, limit = (zeros("i8", n, compiled) for _ in range(3))
-    ether = zeros("i4", n, compiled)
+    net, upper, limit = (blank("i8", n, compiled) for _ in range(3))
+    ether = blank("i4", n, compiled)
     data, start, captured, length = frames.data, frames.start, frames.captured, frames.length
-    link(data, start, captured, frames.linktype, _links(compiled), n, net, ether, upper, value, status)
+    ahead = AHEAD if compiled else 0
+    link(data, start, captured, frames.linktype, _links(compiled), ahead, n, net, ether, upper, value, status)
+    inner(data, start, captured, n, net, ether, status)
     ipv4(data, start, captured, length, net, ether, n, upper, limit, value, status)
     ipv6(data, start, captured, length, net, ether, n, upper, limit, value, status)
     transport(data, upper, limit, _layout(compiled), n, value, status)
@@ -88,13 +92,14 @@ def decode(frames: Frames) -> Headers:
 
 def packet_of(frames: Frames, p: int) -> bytes:
     """What follows the link header and VLAN tags of frame p: the IP packet, as far as captured, and any padding."""
-    from engine.kernels.decode import link
+    from engine.kernels.decode import inner, link
 
     frame = frame_of(frames, p)
     one = frames_of([(0, frame)], int(frames.linktype[p]))
     net, upper = zeros("i8", 1, False), zeros("i8", 1, False)
     value, status, ether = zeros("u4", COLUMNS, False), zeros("u1", 1, False), zeros("i4", 1, False)
-    link(one.data, one.start, one.captured, one.linktype, _links(False), 1, net, ether, upper, value, status)
+    link(one.data, one.start, one.captured, one.linktype, _links(False), 0, 1, net, ether, upper, value, status)
+    inner(one.data, one.start, one.captured, 1, net, ether, status)
     return frame[net[0] :]
 
 
@@ -103,7 +108,7 @@ def select(headers: Headers, rows: Array, count: int) -> Headers:
     from engine.kernels.journey import gather
 
     compiled = headers.compiled
-    value, status = zeros("u4", COLUMNS * count, compiled), zeros("u1", count, compiled)
+    value, status = blank("u4", COLUMNS * count, compiled), blank("u1", count, compiled)
     gather(headers.value, headers.status, rows, headers.count, count, COLUMNS, value, status)
     return Headers(value, status, count, headers.wide)
 

@@ -7,7 +7,7 @@ the main ones: a block ends it, a simulation is only noted. What no main rule ma
 
 from typing import NamedTuple
 
-from engine.arrays import Array, as_array, zeros
+from engine.arrays import Array, as_array, blank, zeros
 from engine.classify import classify
 from engine.compile import MatchTable
 from engine.headers import Headers, select
@@ -60,7 +60,7 @@ def judge(
     start_verdicts(journey.hook, n, verdict)
     legs, sets = [], (rules, block, simulate)
     for direction, hook, crossed in ((0, IN, journey.arrival), (1, OUT, journey.departure)):
-        packet = zeros("i4", n, compiled)
+        packet = blank("i4", n, compiled)
         m = pick(journey.hook, hook, FORWARD, verdict, n, packet)
         listed = packet[:m]
         legs.append(_leg(headers, journey, vantage, direction, crossed, listed, m, sets, verdict))
@@ -83,7 +83,7 @@ def _leg(
 
     compiled = headers.compiled
     crossing = select(headers, packet, m)
-    interface, verdict = zeros("i4", m, compiled), zeros("u1", m, compiled)
+    interface, verdict = blank("i4", m, compiled), blank("u1", m, compiled)
     cross(journey.hook, crossed, packet, vantage.zones, m, direction, interface, crossing.value)
     nothing = as_array([-1], "i4", compiled)
     none = nothing.repeat(m) if compiled else nothing * m

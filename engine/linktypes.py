@@ -1,13 +1,13 @@
 """LINKTYPES: how a frame of each supported link type tells what it carries.
 
-Four ways are known: an ethertype field, the version nibble of the packet itself, an address family in either
-byte order, and a link type that says it all. Numbers and names are those of the tcpdump registry,
-https://www.tcpdump.org/linktypes.html; names without the LINKTYPE_ prefix.
+The ways: an ethertype field, the version nibble of the packet itself, an address family in either byte order, a link
+type that says it all; and headers that have to be read, of PPP, of wireless frames and of NFLOG. Numbers and names are
+those of the tcpdump registry, https://www.tcpdump.org/linktypes.html; names without the LINKTYPE_ prefix.
 """
 
 from typing import NamedTuple
 
-ETHERTYPE, NIBBLE, FAMILY, FIXED = range(1, 5)  # how to know; 0 is "not at all" in the kernels
+ETHERTYPE, NIBBLE, FAMILY, FIXED, PPP, WIFI, RADIOTAP, NFLOG = range(1, 9)  # how; 0 is "not at all" in the kernels
 
 IPV4 = 0x0800
 IPV6 = 0x86DD
@@ -16,7 +16,7 @@ IPV6 = 0x86DD
 class Linktype(NamedTuple):
     number: int
     name: str
-    how: int  # ETHERTYPE, NIBBLE, FAMILY or FIXED
+    how: int  # ETHERTYPE, NIBBLE, ...
     header: int  # octets before the packet, or before the first VLAN tag
     where: int = 0  # offset of the ethertype
     ethertype: int = 0  # of every frame, when FIXED
@@ -26,13 +26,20 @@ _ROWS = (
     #        number  name         how        header  ethertype
     Linktype(0,   "NULL",       FAMILY,    4),
     Linktype(1,   "EN10MB",     ETHERTYPE, 14, where=12),
+    Linktype(9,   "PPP",         PPP,       0),
     Linktype(12,  "RAW",        NIBBLE,    0),   # the DLT value of most systems, found in old files
     Linktype(14,  "RAW",        NIBBLE,    0),   # the DLT value of OpenBSD
+    Linktype(50,  "PPP_HDLC",    PPP,       0),
     Linktype(101, "RAW",        NIBBLE,    0),
+    Linktype(104, "C_HDLC",      ETHERTYPE, 4,  where=2),
+    Linktype(105, "IEEE802_11",  WIFI,      0),
     Linktype(108, "LOOP",       FAMILY,    4),
     Linktype(113, "LINUX_SLL",  ETHERTYPE, 16, where=14),
+    Linktype(127, "IEEE802_11_RADIOTAP", RADIOTAP, 0),
+    Linktype(204, "PPP_WITH_DIR", PPP,      1),
     Linktype(228, "IPV4",       FIXED,     0,  ethertype=IPV4),
     Linktype(229, "IPV6",       FIXED,     0,  ethertype=IPV6),
+    Linktype(239, "NFLOG",       NFLOG,     4),
     Linktype(276, "LINUX_SLL2", ETHERTYPE, 20, where=0),
 )  # fmt: skip
 
@@ -40,13 +47,13 @@ LINKTYPES = {row.number: row for row in _ROWS}
 
 #: Link types met in the wild whose frames are counted as not IP; here only so that messages can name them.
 _UNSUPPORTED = {
-    3: "AX25", 6: "IEEE802_5", 7: "ARCNET_BSD", 8: "SLIP", 9: "PPP", 10: "FDDI", 50: "PPP_HDLC",
-    51: "PPP_ETHER", 100: "ATM_RFC1483", 104: "C_HDLC", 105: "IEEE802_11", 107: "FRELAY", 114: "LTALK",
-    117: "PFLOG", 119: "IEEE802_11_PRISM", 122: "IP_OVER_FC", 127: "IEEE802_11_RADIOTAP",
+    3: "AX25", 6: "IEEE802_5", 7: "ARCNET_BSD", 8: "SLIP", 10: "FDDI", 
+    51: "PPP_ETHER", 100: "ATM_RFC1483", 107: "FRELAY", 114: "LTALK",
+    117: "PFLOG", 119: "IEEE802_11_PRISM", 122: "IP_OVER_FC", 
     129: "ARCNET_LINUX", 138: "APPLE_IP_OVER_IEEE1394", 147: "USER0", 163: "IEEE802_11_AVS",
     166: "PPP_PPPD", 187: "BLUETOOTH_HCI_H4", 189: "USB_LINUX", 192: "PPI", 195: "IEEE802_15_4_WITHFCS",
-    201: "BLUETOOTH_HCI_H4_WITH_PHDR", 204: "PPP_WITH_DIR", 220: "USB_LINUX_MMAPPED", 227: "CAN_SOCKETCAN",
-    231: "DBUS", 239: "NFLOG", 240: "NETANALYZER", 242: "IPOIB", 247: "INFINIBAND", 249: "USBPCAP",
+    201: "BLUETOOTH_HCI_H4_WITH_PHDR", 220: "USB_LINUX_MMAPPED", 227: "CAN_SOCKETCAN",
+    231: "DBUS", 240: "NETANALYZER", 242: "IPOIB", 247: "INFINIBAND", 249: "USBPCAP",
     251: "BLUETOOTH_LE_LL", 252: "WIRESHARK_UPPER_PDU", 253: "NETLINK", 258: "PKTAP", 272: "DSA_TAG_BRCM",
     283: "IEEE802_15_4_TAP", 287: "IEEE802_15_4_NOFCS",
 }  # fmt: skip

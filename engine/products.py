@@ -132,7 +132,9 @@ class Finals(NamedTuple):
     count: int  # type: ignore[assignment]  # hides tuple.count
 
 
-def columns(spans: Mapping[str, Mapping[int, tuple[int, int]]], edges: Mapping[str, list[int]], rules: int) -> dict[str, Column]:  # noqa: E501
+def columns(
+    spans: Mapping[str, Mapping[int, tuple[int, int]]], edges: Mapping[str, list[int]], rules: int
+) -> dict[str, Column]:
     """Per field, the run of intervals each rule asks for; an untested field asks for all."""
     found = {}
     for field, of in spans.items():

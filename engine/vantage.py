@@ -1,7 +1,7 @@
 """One host's view of packets: which are for it, which are its own, which it forwards, over which interface.
 
-All of it is asked with match tables: who owns an address is a rule per address, a route is a rule per
-destination with the smallest range first, and the "rule number" found is the answer.
+All of it is asked with match tables, one question per address: who owns it is a rule per address, a route is a
+rule per destination with the smallest range first, and the "rule number" found tells both.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,10 +18,9 @@ NONE, IN, OUT, FORWARD, LOOP = range(len(HOOKS))
 
 
 class Vantage(NamedTuple):
-    owner_src: MatchTable  # finds 0 the host itself, i + 1 its interface i, interfaces + 1 a group
-    owner_dst: MatchTable
-    route_src: MatchTable  # finds an interface
-    route_dst: MatchTable
+    src: MatchTable  # finds (owner + 1) * width + route + 1; owner -1 nobody here, 0 the host itself, i + 1 its
+    dst: MatchTable  # interface i, interfaces + 1 a group; route an interface, or -1
+    width: int
     zones: Array  # i4[interfaces]
 
 
@@ -47,20 +46,34 @@ def place(
     """
     owned = [(version, address, address, interface + 1) for version, address, interface in addresses]
     joined = [(version, low, high, len(zones) + 1) for version, low, high in groups]
-    narrow_first = sorted(routes, key=lambda route: route[2] - route[1])
+    ways = sorted(routes, key=lambda route: route[2] - route[1])
+    width = max((way[3] for way in ways), default=-1) + 2
     return Vantage(
-        compile_rules(_rules("src_addr", owned), compiled),
-        compile_rules(_rules("dst_addr", owned + joined), compiled),
-        compile_rules(_rules("src_addr", narrow_first), compiled),
-        compile_rules(_rules("dst_addr", narrow_first), compiled),
+        compile_rules(_rules("src_addr", owned, ways, width), compiled),
+        compile_rules(_rules("dst_addr", owned + joined, ways, width), compiled),
+        width,
         as_array(zones, "i4", compiled),
     )
 
 
-def _rules(field: str, ranges: Iterable[tuple[int, int, int, int]]) -> list[Rule]:
+Range = tuple[int, int, int, int]  # version, low, high, and whose it is or where it leads
+
+
+def _rules(field: str, owners: list[Range], ways: list[Range], width: int) -> list[Rule]:
+    """First what is owned, each range cut by the routes to it, the narrowest first; then the routes themselves."""
+    found = []
+    for version, low, high, owner in owners:
+        for other, first, last, interface in ways:
+            if other == version and first <= high and last >= low:
+                found.append((version, max(low, first), min(high, last), (owner + 1) * width + interface + 1))
+                if first <= low and high <= last:  # no wider route is asked
+                    break
+        else:
+            found.append((version, low, high, (owner + 1) * width))
+    found += [(version, low, high, interface + 1) for version, low, high, interface in ways]
     return [
         Rule(number, (Test("version", version, version), Test(field, low, high)))
-        for version, low, high, number in ranges
+        for version, low, high, number in found
     ]
 
 
@@ -76,8 +89,8 @@ def orient(headers: Headers, vantage: Vantage, arrival: int | None = None) -> Jo
     from engine.kernels.journey import hooks
 
     n, compiled = headers.count, headers.compiled
-    found = [classify(headers, table) for table in vantage[:4]]
+    found = classify(headers, vantage.src), classify(headers, vantage.dst)
     journey = Journey(zeros("u1", n, compiled), zeros("i4", n, compiled), zeros("i4", n, compiled))
     given = -1 if arrival is None else int(arrival)
-    hooks(headers.status, *found, n, given, len(vantage.zones), *journey)
+    hooks(headers.status, *found, n, vantage.width, given, len(vantage.zones), *journey)
     return journey

@@ -4,18 +4,20 @@ from collections.abc import Callable, Iterator
 from struct import pack
 
 from engine.build import frames_of, write_pcap
-from engine.capture import Frames, read_capture
+from engine.capture import Frames, read_capture, within
 from engine.classify import Counters, classify, count
 from engine.compile import SHAPES, MatchTable, ahead, compile_rules
 from engine.datagrams import Trains, reassemble
+from engine.fields import STATUSES
 from engine.headers import decode
 from engine.judge import RuleSet, judge, logged
 from engine.kernels import telling_compilation
 from engine.rewrite import rewrite
 from engine.rules import Rule, Test
+from engine.sums import sums, tally
 from engine.vantage import orient, place
 
-_PING = bytes.fromhex("4500001c00000000400100000a0000010a000002" "0800f7ff00000000")
+_PING = bytes.fromhex("4500001c00000000400100000a0000010a0000020800f7ff00000000")
 
 
 def warm(callback: Callable[[str], None] = lambda name: None) -> None:
@@ -40,6 +42,9 @@ def _use(frames: Frames) -> None:
     reassemble(frames, headers, journey, Trains())
     for leg in judge(headers, journey, vantage, rules, rules, rules).legs:
         logged(leg, rules)
+    sums(frames)
+    list(within(frames, 0, 1))
+    tally(headers.status, STATUSES)
     count(classify(headers, rules.table), frames.time, frames.length, Counters.of(1, compiled=True))
 
 

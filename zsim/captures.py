@@ -1,20 +1,29 @@
-"""Capture files at the edge: paths, standard input, gzip -> blocks of octets for the engine."""
+"""Capture files at the edge: paths, globs, standard input, gzip, zstd, lz4 -> blocks of octets for the engine."""
 
 from __future__ import annotations
 
+import glob
 import gzip
+import mmap
+import os
+import re
+import stat
 import sys
+import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import engine
 
-BLOCK = 4 * 1024 * 1024  # octets read at once
+BLOCK = 1024 * 1024  # octets read at once
+WINDOW = 64 * 1024 * 1024  # octets of a mapped file kept in this process
 COMPILED_FROM = 2 * 1024 * 1024  # octets of input from which loading compiled kernels pays
-GZIP_MAGIC = b"\x1f\x8b"
+WAIT = 0.2  # seconds until a file that is followed is looked at again
 Progress = Callable[[int], object]
 
 
@@ -33,41 +42,129 @@ def wants_compiled(paths: tuple[str, ...]) -> bool:
         octets = size(path)
         if octets is None:
             return path == "-"
-        total += octets * (10 if path.endswith(".gz") else 1)
+        total += octets * (10 if path.endswith(tuple(ending for _, ending, _ in COMPRESSIONS)) else 1)
     return total >= COMPILED_FROM
 
 
-def frames(path: str, compiled: bool, progress: Progress = lambda octets: None) -> Iterator[engine.Frames]:
-    """The frames of one capture, in batches. `progress` hears of octets read.
+def named(patterns: Sequence[str]) -> tuple[str, ...]:
+    """The captures that are meant, in the order of reading: globs become names, and names side by side that differ in
+    numbers only, as of a capture that was rotated, go by these numbers. A glob without a match stays as it is."""
+    found: list[str] = []
+    for pattern in patterns:
+        is_glob = any(sign in pattern for sign in "*?[") and not os.path.lexists(pattern)
+        found += sorted(glob.glob(pattern), key=_by_number) or [pattern] if is_glob else [pattern]
+    return tuple(path for _, same in groupby(found, _without_numbers) for path in sorted(same, key=_by_number))
+
+
+def _without_numbers(path: str) -> str:
+    return re.sub(r"\d+", "#", path).rstrip("#")
+
+
+def _by_number(path: str) -> list[tuple[int, str]]:
+    """file2 before file10; the file without a number is the first (tcpdump -C)."""
+    return [(int(word), "") if word.isdigit() else (-1, word) for word in re.split(r"(\d+)", path)]
+
+
+@dataclass
+class Wanted:
+    """Which frames of all captures together: those with low <= time < high, and of them the first `left`."""
+
+    low: int | None = None
+    high: int | None = None
+    left: int | None = None  # None is all
+
+    def of(self, batches: Iterable[engine.Frames]) -> Iterator[engine.Frames]:
+        """Those of one capture; nothing more is read than has to be."""
+        if self.left == 0:
+            return
+        low = -(2**63) if self.low is None else self.low
+        high = 2**63 - 1 if self.high is None else self.high
+        for batch in batches:
+            for run in (batch,) if self.low is self.high is None else engine.within(batch, low, high):
+                if self.left is None:
+                    yield run
+                    continue
+                some = engine.part(run, 0, min(run.count, self.left))
+                self.left -= some.count
+                yield some
+                if not self.left:
+                    return
+
+
+def frames(
+    path: str, compiled: bool, progress: Progress = lambda octets: None, follow: bool = False
+) -> Iterator[engine.Frames]:
+    """The frames of one capture, in batches. `progress` hears of octets read. With `follow` there is no end.
 
     Raises engine.CaptureError; where a file is damaged, after the frames before the damage."""
     damage: list[engine.CaptureError] = []
+    mapped = compiled and not follow and _can_be_mapped(path)
 
     def whole() -> Iterator[bytes]:
         try:
-            yield from _blocks(path, progress)
+            yield from _mapped(path) if mapped else _blocks(path, progress, follow)
         except engine.CaptureError as error:
             damage.append(error)
 
     try:
-        yield from engine.read_capture(whole(), path, compiled)
+        batches = engine.read_capture(whole(), path, compiled)
+        yield from _let_go(batches, progress) if mapped else batches
     except engine.CaptureError as error:
         raise (damage or [error])[0] from None
     if damage:
         raise damage[0]
 
 
-def _blocks(path: str, progress: Progress) -> Iterator[bytes]:
-    """The octets of one capture, decompressed."""
+def _can_be_mapped(path: str) -> bool:
+    """Is it a file on disk, as it is and with something in it?"""
+    try:
+        with open(path, "rb") as file:
+            return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and file.read(4) in engine.MAGICS
+    except OSError:
+        return False
+
+
+def _mapped(path: str) -> Iterator[Any]:
+    """A capture on disk as one block, of which nothing is read before it is looked at. Whoever cuts the file short
+    meanwhile ends this process."""
     with _opened(path) as file:
-        head = file.read(BLOCK)
+        yield mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _let_go(batches: Iterator[engine.Frames], progress: Progress) -> Iterator[engine.Frames]:
+    """The batches of a mapped file; what lies more than a window behind is given back, so that memory stays flat."""
+    done = kept = 0
+    for frames in batches:
+        yield frames
+        reached = int(frames.start[-1]) + int(frames.captured[-1])
+        block = frames.data.base.obj if hasattr(frames.data.base, "obj") else None
+        if isinstance(block, mmap.mmap):
+            progress(reached - done)
+            done = reached
+            if done - kept > WINDOW and hasattr(mmap, "MADV_DONTNEED"):
+                whole = (done - kept) // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+                block.madvise(mmap.MADV_DONTNEED, kept, whole)
+                kept += whole
+
+
+def _blocks(path: str, progress: Progress, follow: bool) -> Iterator[bytes]:
+    """The octets of one capture, decompressed. What is not there yet is waited for if the file is followed, and an
+    empty block says so."""
+    with _opened(path) as file:
+        read = getattr(file, "read1", file.read) if follow else file.read  # all that is asked for, or what is there
+        head = read(BLOCK)
+        while len(head) < 4 and (more := read(BLOCK)):  # a pipe may begin with less
+            head += more
         progress(len(head))
-        if head.startswith(GZIP_MAGIC):
-            yield from _inflated(path, head, file, progress)
-            return
-        while head:
+        for magic, _, decompressed in COMPRESSIONS:
+            if head.startswith(magic):
+                yield from decompressed(path, Rest(head, file, progress))
+                return
+        while head or follow:
             yield head
-            head = file.read(BLOCK)
+            if not head:
+                time.sleep(WAIT)
+            head = read(BLOCK)
             progress(len(head))
 
 
@@ -87,23 +184,79 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
             raise engine.CaptureError(path, f"cannot be read: {why.strerror}") from None
 
 
-def _inflated(path: str, head: bytes, file: IO[bytes], progress: Progress) -> Iterator[bytes]:
-    """gzip, member after member, never more than BLOCK octets at a time however small the input."""
+class Rest:
+    """What is left of a file of which `head` has been read."""
 
-    class Rest:
-        def __init__(self) -> None:
-            self.left = head
+    def __init__(self, head: bytes, file: IO[bytes], progress: Progress) -> None:
+        self.left, self.file, self.progress = head, file, progress
 
-        def read(self, count: int = -1) -> bytes:
-            if not self.left:
-                self.left = file.read(BLOCK)
-                progress(len(self.left))
-            taken, self.left = self.left[:count], self.left[count:]
-            return taken
+    def read(self, count: int = -1) -> bytes:
+        if not self.left:
+            self.left = self.file.read(BLOCK)
+            self.progress(len(self.left))
+        taken, self.left = self.left[:count], self.left[count:]
+        return taken
 
+
+def _gzip(path: str, rest: Rest) -> Iterator[bytes]:
+    """Member after member, never more than BLOCK octets at a time however small the input."""
     try:
-        with gzip.GzipFile(fileobj=Rest(), mode="rb") as inflated:  # type: ignore[call-overload]
+        with gzip.GzipFile(fileobj=rest, mode="rb") as inflated:  # type: ignore[call-overload]
             while block := inflated.read(BLOCK):
                 yield block
     except (EOFError, gzip.BadGzipFile, zlib.error) as why:
         raise engine.CaptureError(path, f"is damaged gzip: {why}") from None
+
+
+def _zstd(path: str, rest: Rest) -> Iterator[bytes]:
+    """Frame after frame (RFC 8878); what SIP octets become is at most some 64 MiB."""
+    try:
+        import zstandard
+    except ImportError:
+        raise engine.CaptureError(path, "is compressed with zstd: pip install 'zsim[zstd]' to read it") from None
+    sip, one = 2048, zstandard.ZstdDecompressor().decompressobj()
+    begun = False  # inside a frame
+    try:
+        while octets := rest.read(sip):
+            while octets:
+                begun = True
+                yield one.decompress(octets)
+                octets = b""
+                if one.eof:
+                    octets, begun = one.unused_data, False
+                    one = zstandard.ZstdDecompressor().decompressobj()
+    except zstandard.ZstdError as why:
+        raise engine.CaptureError(path, f"is damaged zstd: {why}") from None
+    if begun:
+        raise engine.CaptureError(path, "is damaged zstd: the file ends inside a frame")
+
+
+def _lz4(path: str, rest: Rest) -> Iterator[bytes]:
+    """Frame after frame, never more than BLOCK octets at a time."""
+    try:
+        from lz4.frame import LZ4FrameDecompressor
+    except ImportError:
+        raise engine.CaptureError(path, "is compressed with lz4: pip install 'zsim[lz4]' to read it") from None
+    one, begun = LZ4FrameDecompressor(), False
+    try:
+        while octets := rest.read(BLOCK):
+            while octets or not one.needs_input:
+                begun = True
+                yield one.decompress(octets, BLOCK)
+                octets = b""
+                if one.eof:
+                    octets, begun, one = one.unused_data or b"", False, LZ4FrameDecompressor()
+    except RuntimeError as why:
+        raise engine.CaptureError(path, f"is damaged lz4: {why}") from None
+    if begun:
+        raise engine.CaptureError(path, "is damaged lz4: the file ends inside a frame")
+
+
+Decompressor = Callable[[str, Rest], Iterator[bytes]]
+
+# What a compressed capture begins with, how its name usually ends, and what reads it.
+COMPRESSIONS: tuple[tuple[bytes, str, Decompressor], ...] = (
+    (b"\x1f\x8b", ".gz", _gzip),
+    (b"\x28\xb5\x2f\xfd", ".zst", _zstd),
+    (b"\x04\x22\x4d\x18", ".lz4", _lz4),
+)

@@ -27,6 +27,7 @@ from zsim.system import PAGENT, SYSLOGD, TCPIP, TRMD, System
 
 if TYPE_CHECKING:
     import engine
+    from zsim.outputs import Only
     from zsim.tcpip.traffic import Outcome, Prepared, Rewrite
 
     Recorder = Callable[[engine.Frames, Outcome], object]
@@ -586,6 +587,31 @@ def _ways(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _moment(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    """A time as ns since the epoch."""
+    if text is None:
+        return None
+    from zsim.clock import nanoseconds
+
+    try:
+        return nanoseconds(text)
+    except ValueError:
+        raise click.BadParameter(f"{text}: write 2023-12-13T14:05:31 (UTC), or seconds since 1970") from None
+
+
+def _only(ctx: click.Context, parameter: click.Parameter, text: str | None) -> Only:
+    """Which packets are written."""
+    from zsim.outputs import Only
+
+    verdicts = ("permitted", "denied", "blocked", "unfiltered", "unjudged")
+    if text is None or text in verdicts:
+        return Only(text or "")
+    kind, _, name = text.partition("=")
+    if kind != "filter" or not name:
+        raise click.BadParameter(f"{text}: write one of {', '.join(verdicts)}, or filter=NAME")
+    return Only(filter=name)
+
+
 @main.command()
 @_system_option
 @_json_option
@@ -629,15 +655,43 @@ def bench(ctx: click.Context, system: str | None, as_json: bool, captures: tuple
     "-w", "--write", "annotated", metavar="OUT",
     help="Write the packets with their verdicts as comments, and ICMP replies, as pcapng; - for stdout.",
 )  # fmt: skip
+@click.option("--each", type=click.Choice(["packet", "flow"]), help="A record for each packet, or for each flow.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["jsonl", "csv", "parquet"]),
+    default="jsonl",
+    show_default=True,
+    help="What the records of --each are written as.",
+)
+@click.option("--out", default="-", show_default=True, help="Where they are written; - for stdout.")
+@click.option(
+    "--only",
+    metavar="VERDICT|filter=NAME",
+    callback=_only,
+    help="Write (-w, --each) only packets denied, permitted, ..., or decided by one filter.",
+)
+@click.option(
+    "--from",
+    "since",
+    metavar="TIME",
+    callback=_moment,
+    help="Only packets from this time on: 2023-12-13T14:05:31 (UTC), or seconds since 1970.",
+)
+@click.option("--to", "until", metavar="TIME", callback=_moment, help="Only packets before this time.")
+@click.option("--count", "most", type=click.IntRange(min=0), help="Only so many packets.")
+@click.option("--follow", is_flag=True, help="Wait for more packets at the end of the file, until Ctrl-C.")
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
 def replay(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
-    as_json: bool, all_filters: bool, annotated: str | None, captures: tuple[str, ...],
+    as_json: bool, all_filters: bool, annotated: str | None, each: str | None, form: str, out: str, only: Only,
+    since: int | None, until: int | None, most: int | None, follow: bool, captures: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Replay captures through the rules in force: a verdict for every packet, matches for every filter.
 
-    CAPTURE is a pcap or pcapng file, plain or gzip, or - for standard input. Every packet is counted once; a packet
+    CAPTURE is a pcap or pcapng file, plain or compressed with gzip, zstd or lz4, a pattern like 'trace.pcap*' for one
+    that was rotated, or - for standard input. Several are one stream. Every packet is counted once; a packet
     that the stack forwards is judged twice, arriving and leaving, and is permitted only if both filters permit it.
     Fragments to or from the stack are judged as one datagram. In a folder of your own, counters and log files are kept.
 
@@ -645,6 +699,8 @@ def replay(
     Examples:
       zsim replay trace.pcap
       zsim replay -w verdicts.pcapng trace.pcap
+      zsim replay --each packet --only denied trace.pcap
+      zsim replay --each flow --as csv --out flows.csv 'trace.pcap*'
       zsim replay -s mysys --json a.pcap b.pcapng.gz
       zsim replay --map 192.0.2.7=10.1.1.2 from-elsewhere.pcap
       tcpdump -w - | zsim replay -
@@ -655,18 +711,32 @@ def replay(
 
     if annotated == "-" and as_json:
         raise click.UsageError("-w - and --json both want standard output; give -w a file")
+    to_stdout = each is not None and out == "-"
+    if to_stdout and (as_json or annotated == "-"):
+        raise click.UsageError("--each wants standard output for itself; give --out a file")
+    if form == "parquet" and each == "flow":
+        raise click.UsageError("--as parquet is for --each packet")
+    if follow and len(captures) > 1:
+        raise click.UsageError("--follow takes one capture")
+    captures = files.named(captures)
+    wanted = files.Wanted(since, until, most)
     place = _place(ctx, system)
     with _session(place, write=True) as running, _compiling():
-        compiled = files.wants_compiled(captures)
+        compiled = files.wants_compiled(captures) or form == "parquet"
         code, stopped = _tell_doubts(running), False
         tally = Tally(_prepare(running, compiled, home))
         arrival = _interface(running, interface)
         flush = partial(profiles.save_files, running, place)
         begun = time.perf_counter()
-        with _progress(captures) as progress, _annotating(annotated, place, captures, tally, rewrites) as record:
+        with (
+            _progress(captures, tally) as progress,
+            _annotating(annotated, place, captures, tally, rewrites, only) as annotate,
+            _recording(each, form, out, place, captures, tally, only) as record_of,
+        ):
             for path in captures:
                 try:
-                    play(running, tally, files.frames(path, compiled, progress), arrival, rewrites, flush, record)
+                    batches = wanted.of(files.frames(path, compiled, progress, follow))
+                    play(running, tally, batches, arrival, rewrites, flush, _both(annotate, record_of(path)))
                 except engine.CaptureError as why:  # what was good before the damage is counted
                     _complain(str(why))
                     code = UNUSABLE
@@ -676,7 +746,7 @@ def replay(
         tally.seconds = time.perf_counter() - begun
         _tell_lost(running, tally.logged)
         depends = _depends(running)
-    code = _graver(code, _report(tally, depends, as_json, all_filters, to_stderr=annotated == "-"))
+    code = _graver(code, _report(tally, depends, as_json, all_filters, to_stderr=annotated == "-" or to_stdout))
     ctx.exit(INTERRUPTED if stopped else code)
 
 
@@ -686,8 +756,8 @@ def _graver(one: int, other: int) -> int:
 
 
 @contextmanager
-def _progress(captures: Iterable[str]) -> Iterator[Callable[[int], object]]:
-    """A bar of octets read, on standard error when that is a terminal."""
+def _progress(captures: Iterable[str], tally: Any) -> Iterator[Callable[[int], object]]:
+    """A bar of octets read, packets, rate and time left, on standard error when that is a terminal."""
     from zsim.captures import size
 
     sizes = [size(path) for path in captures]
@@ -695,13 +765,14 @@ def _progress(captures: Iterable[str]) -> Iterator[Callable[[int], object]]:
         yield lambda octets: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    columns = BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    packets = TextColumn("{task.fields[packets]:,} packets")
+    columns = BarColumn(), packets, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         total = None if None in sizes else sum(octets or 0 for octets in sizes)
-        job = bar.add_task("", total=total)
-        yield lambda octets: bar.advance(job, octets)
+        job = bar.add_task("", total=total, packets=0)
+        yield lambda octets: bar.update(job, advance=octets, packets=tally.packets)
 
 
 class _Unwritable(Exception):
@@ -710,7 +781,7 @@ class _Unwritable(Exception):
 
 @contextmanager
 def _annotating(
-    out: str | None, place: Place, captures: Iterable[str], tally: Any, rewrites: list[Rewrite]
+    out: str | None, place: Place, captures: Iterable[str], tally: Any, rewrites: list[Rewrite], only: Only
 ) -> Iterator[Recorder]:
     """What to tell each batch to, so that the annotated capture `out` is there at the end; without one, nothing."""
     from zsim.outputs import Annotated
@@ -718,11 +789,61 @@ def _annotating(
     if out is None:
         yield lambda frames, outcome: None
         return
-    made = Annotated(tally.prepared, rewrites)
+    made = Annotated(tally.prepared, rewrites, only)
     try:
         with _written(out, place, captures) as write:
             write(made.head())
             yield lambda frames, outcome: write(made.add(frames, outcome))
+    except _Unwritable as why:
+        raise ProfileError(str(why)) from None
+
+
+def _both(one: Recorder, other: Recorder) -> Recorder:
+    def record(frames: engine.Frames, outcome: Any) -> None:
+        one(frames, outcome)
+        other(frames, outcome)
+
+    return record
+
+
+@contextmanager
+def _recording(
+    each: str | None, form: str, out: str, place: Place, captures: Iterable[str], tally: Any, only: Only
+) -> Iterator[Callable[[str], Recorder]]:
+    """What to tell each batch of a capture to, so that the records of --each are written."""
+    if each is None:
+        yield lambda path: lambda frames, outcome: None
+        return
+    from zsim import outputs
+
+    prepared = tally.prepared
+    text = outputs.lines if form == "jsonl" else outputs.csv_lines
+    try:
+        with _written(out, place, captures) as write:
+            if form == "parquet":
+                from zsim.parquet import Table
+
+                try:
+                    table = Table(prepared, only, write)
+                except ImportError:
+                    raise ProfileError("--as parquet needs pyarrow: pip install 'zsim[parquet]'") from None
+                yield lambda path: lambda frames, outcome: table.add(frames, outcome, path)
+                table.close()
+                return
+            if form == "csv":
+                write(outputs.csv_head(outputs.PACKET if each == "packet" else outputs.FLOW).encode())
+            flows = outputs.Flows()
+
+            def record(path: str, frames: engine.Frames, outcome: Any) -> None:
+                records = outputs.packets(prepared, frames, outcome, path, only)
+                if each == "packet":
+                    write(text(records).encode())
+                else:
+                    for one in records:
+                        flows.add(one)
+
+            yield lambda path: partial(record, path)
+            write(text(flows.known.values()).encode())
     except _Unwritable as why:
         raise ProfileError(str(why)) from None
 

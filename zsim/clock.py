@@ -36,6 +36,16 @@ def zone_offset(tz: str) -> int | None:
     return seconds if found[1] == "-" else -seconds
 
 
+def nanoseconds(text: str) -> int:
+    """The instant a text names: ISO 8601, in UTC unless it says otherwise, or seconds since 1970. Raises ValueError."""
+    if re.fullmatch(r"\d{1,11}(\.\d{1,9})?", text) and "-" not in text:
+        whole, _, fraction = text.partition(".")
+        return int(whole) * SECOND + int(fraction.ljust(9, "0"))
+    at = datetime.fromisoformat(text)
+    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds * 1000
+
+
 def moment(time: int, offset: int = 0) -> datetime:
     """`time` as a datetime shifted by `offset` seconds; instants outside 1970..9999 are held at the end."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=max(0, min(time, LATEST)) // SECOND + offset)

@@ -1,4 +1,5 @@
-"""What became of packets, in forms that other programs read. So far: the annotated capture.
+"""What became of packets, in forms that other programs read: the annotated capture, and a record for each packet or
+flow as JSON Lines or CSV.
 
 An annotated capture is a pcapng with every frame of the captures as it was, and what zsim has to say about it as a
 comment, which Wireshark shows above the packet. Behind a packet that was answered stands the answer. A frame's
@@ -7,10 +8,17 @@ number is that in the annotated capture.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from zsim import flows
+from zsim.clock import iso
 from zsim.tcpip import discard
 from zsim.tcpip.discard import Reply
 from zsim.tcpip.filters import FilterRule
@@ -38,6 +46,7 @@ class Annotated:
 
     prepared: Prepared
     rewrites: Sequence[Rewrite] = ()
+    only: Only = field(default_factory=lambda: Only())
     frames: int = 0
     interfaces: dict[str, int] = field(default_factory=dict)
 
@@ -56,7 +65,9 @@ class Annotated:
 
         replies = {each.packet: each for each in discard.replies(self.prepared, frames, outcome, self.rewrites)}
         blocks: list[bytes] = []
-        for p, said in enumerate(comments(self.prepared, outcome)):
+        said_of = comments(self.prepared, outcome)
+        for p in self.only.rows(self.prepared, outcome):
+            said = said_of[p]
             time, linktype, reply = int(frames.time[p]), int(frames.linktype[p]), replies.get(p)
             number = self._interface(engine.name_of(linktype), linktype, blocks)
             comment = said if reply is None else f"{said}, replied {_kind(reply)}"
@@ -132,3 +143,162 @@ def _no_decision(outcome: Outcome, p: int) -> str:
         return TO_ITSELF
     identification, offset = (engine.cell(outcome.headers, name, p) for name in ("identification", "fragment_offset"))
     return PART.format(identification=identification, offset=8 * offset)
+
+
+# ---- a record for each packet or each flow ---------------------------------------------------------------------
+
+Record = dict[str, Any]
+
+#: What is said of a packet, in this order; None where it does not show it.
+PACKET = (
+    "file", "frame", "time", "length", "status", "verdict", "filter", "extension", "layer", "interface", "direction",
+    "routed", "version", "src", "dst", "proto", "sport", "dport", "icmp_type", "icmp_code", "tcp_flags", "community_id",
+)  # fmt: skip
+#: What is said of a flow. Source and destination are those of its first packet; verdicts and filters count packets.
+FLOW = (
+    "community_id", "version", "proto", "src", "sport", "dst", "dport", "icmp_type", "icmp_code", "packets", "bytes",
+    "first", "last", "verdicts", "filters",
+)  # fmt: skip
+
+
+class Decided(NamedTuple):
+    """What the last filter asked about a packet made of it."""
+
+    rule: FilterRule | None
+    interface: str
+    direction: str
+    routed: bool
+
+
+def decided(prepared: Prepared, outcome: Outcome) -> dict[int, Decided]:
+    """By row of the batch: who decided. Not there are packets no filter was asked about."""
+    import engine
+
+    found: dict[int, Decided] = {}
+    for leg in outcome.judgement.legs:
+        if leg.count:
+            routed = engine.values(leg.headers, "routed", range(leg.count))
+            rows = zip(leg.packet.tolist(), leg.rule.tolist(), leg.interface.tolist(), routed, strict=True)
+            for p, rule, interface, is_routed in rows:
+                found[p] = Decided(
+                    prepared.rows[rule] if rule >= 0 else None,
+                    prepared.interfaces[interface] if interface >= 0 else "",
+                    "out" if leg.direction else "in", bool(is_routed),
+                )  # fmt: skip
+    return found
+
+
+@dataclass(frozen=True)
+class Only:
+    """Which packets are written: all, or those with a verdict, or those a filter decided."""
+
+    verdict: str = ""
+    filter: str = ""
+
+    def rows(self, prepared: Prepared, outcome: Outcome) -> Sequence[int]:
+        """The rows of a batch that are."""
+        import engine
+
+        if self.filter:
+            made = decided(prepared, outcome)
+            return [p for p, each in sorted(made.items()) if each.rule is not None and each.rule.name == self.filter]
+        if self.verdict:
+            code = engine.VERDICTS.index(self.verdict)
+            return [p for p, verdict in enumerate(outcome.judgement.verdict.tolist()) if verdict == code]
+        return range(outcome.headers.count)
+
+
+@lru_cache(maxsize=65_536)
+def _address(version: int, number: int) -> str:
+    return str(IPv4Address(number) if version == 4 else IPv6Address(number))
+
+
+def packets(prepared: Prepared, frames: engine.Frames, outcome: Outcome, file: str, only: Only) -> Iterator[Record]:
+    """A record for each packet of a batch, of PACKET. A frame is numbered as Wireshark does it in `file`."""
+    import engine
+
+    headers, made = outcome.headers, decided(prepared, outcome)
+    rows = only.rows(prepared, outcome)
+    names = ("version", "src_addr", "dst_addr", "proto", "src_port", "dst_port", "type", "code", "tcp_flags")
+    fields = zip(*(engine.values(headers, name, list(rows)) for name in names), strict=True) if len(rows) else ()
+    limits = [engine.FIELD[name].limit for name in names]
+    for p, numbers in zip(rows, fields, strict=False):
+        version, src, dst, proto, sport, dport, kind, code, flags = (
+            None if number > limit else number for number, limit in zip(numbers, limits, strict=True)
+        )
+        status = engine.STATUSES[outcome.headers.status[p]]
+        seen = status not in NOT_JUDGED
+        icmp = (version, proto) in ((4, 1), (6, 58))
+        who = made.get(p, _NOBODY)
+        yield {
+            "file": file, "frame": frames.number + p, "time": int(frames.time[p]), "length": int(frames.length[p]),
+            "status": status, "verdict": engine.VERDICTS[outcome.judgement.verdict[p]],
+            "filter": who.rule.name if who.rule else None, "extension": who.rule.extension if who.rule else None,
+            "layer": who.rule.layer if who.rule else None, "interface": who.interface or None,
+            "direction": who.direction or None, "routed": who.routed if who.direction else None,
+            "version": version or None, "src": _address(version, src) if seen else None,
+            "dst": _address(version, dst) if seen else None, "proto": proto if seen else None, "sport": sport,
+            "dport": dport, "icmp_type": kind if icmp else None, "icmp_code": code if icmp else None,
+            "tcp_flags": flags,
+            "community_id": flows.community_id(version, proto, *_ends(src, dst, sport, dport, kind, code, icmp))
+            if seen and proto is not None else None,
+        }  # fmt: skip
+
+
+_NOBODY = Decided(None, "", "", False)
+
+
+def _ends(
+    src: Any, dst: Any, sport: int | None, dport: int | None, kind: int | None, code: int | None, icmp: bool
+) -> tuple[flows.End, flows.End]:
+    return ((src, kind or 0), (dst, code or 0)) if icmp else ((src, sport or 0), (dst, dport or 0))
+
+
+@dataclass
+class Flows:
+    """The flows of all batches, by Community ID; one record each when all is read."""
+
+    known: dict[str, Record] = field(default_factory=dict)
+
+    def add(self, each: Record) -> None:
+        """One more packet; what belongs to no flow is left out."""
+        name = each["community_id"]
+        if name is None:
+            return
+        flow = self.known.get(name)
+        if flow is None:
+            flow = self.known[name] = {key: each.get(key) for key in FLOW} | {
+                "packets": 0, "bytes": 0, "first": each["time"], "last": each["time"], "verdicts": {}, "filters": {},
+            }  # fmt: skip
+        flow["packets"] += 1
+        flow["bytes"] += each["length"]
+        flow["first"], flow["last"] = min(flow["first"], each["time"]), max(flow["last"], each["time"])
+        for counts, what in ((flow["verdicts"], each["verdict"]), (flow["filters"], each["filter"])):
+            if what is not None:
+                counts[what] = counts.get(what, 0) + 1
+
+
+def lines(records: Iterable[Record]) -> str:
+    """JSON Lines; times as UTC."""
+    return "".join(json.dumps(_timed(each), separators=(",", ":")) + "\n" for each in records)
+
+
+def csv_head(names: Sequence[str]) -> str:
+    return ",".join(names) + "\n"
+
+
+def csv_lines(records: Iterable[Record]) -> str:
+    """CSV (RFC 4180, lines end in LF); counts of a flow as `name=count` with blanks between."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for each in records:
+        row = _timed(each).values()
+        writer.writerow(
+            " ".join(f"{name}={count}" for name, count in value.items()) if isinstance(value, dict) else value
+            for value in row
+        )
+    return text.getvalue()
+
+
+def _timed(each: Record) -> Record:
+    return {key: iso(value) if key in ("time", "first", "last") else value for key, value in each.items()}

@@ -82,17 +82,19 @@ def _add(tally: Tally, frames: engine.Frames, outcome: Outcome) -> None:
     import engine
 
     tally.packets += frames.count
-    tally.octets += sum(frames.length.tolist())
-    times = [int(min(frames.time)), int(max(frames.time))]
-    tally.first = min(times[:1] if tally.first is None else [tally.first, times[0]])
-    tally.last = max(times[1:] if tally.last is None else [tally.last, times[1]])
-    tally.verdicts.update(_named(outcome.judgement.verdict, engine.VERDICTS))
+    sums = engine.sums(frames)
+    tally.octets += sums.octets
+    tally.first = sums.first if tally.first is None else min(tally.first, sums.first)
+    tally.last = sums.last if tally.last is None else max(tally.last, sums.last)
+    tally.linktypes.update(sums.linktypes)
+    tally.verdicts.update(engine.tally(outcome.judgement.verdict, engine.VERDICTS))
     for datagram in outcome.datagrams:  # the other fragments go where the last one went
         tally.verdicts[engine.VERDICTS[outcome.judgement.verdict[datagram.packet]]] += datagram.fragments - 1
-    tally.statuses.update(_named(outcome.headers.status, engine.STATUSES))
-    tally.linktypes.update(Counter(frames.linktype.tolist()))
+    tally.statuses.update(engine.tally(outcome.headers.status, engine.STATUSES))
     tally.legs += sum(leg.count for leg in outcome.judgement.legs)
-    tally.hits = [before + more for before, more in zip(tally.hits, outcome.hits, strict=True)]
+    for row, hits in enumerate(outcome.hits):
+        if hits.matches:
+            tally.hits[row] += hits
     tally.datagrams += len(outcome.datagrams)
     tally.logged += len(outcome.events)
     if outcome.simulates:
@@ -105,10 +107,6 @@ def _noted(leg: engine.Leg) -> list[int]:
     """The packets of a leg that a defensive filter would have blocked."""
     pairs = zip(leg.packet.tolist(), leg.simulate.tolist(), strict=True)
     return [packet for packet, simulate in pairs if simulate >= 0]
-
-
-def _named(codes: Any, names: Sequence[str]) -> dict[str, int]:
-    return {names[code]: count for code, count in Counter(codes.tolist()).items()}
 
 
 def unsupported(tally: Tally) -> dict[str, int]:

@@ -274,7 +274,7 @@ class System:
         prepared = prepared or self.prepare(engine.is_compiled(frames.start))
         outcome = traffic.receive(prepared, frames, interface, rewrites)
         if frames.count:
-            self.clock.advance_to(int(max(frames.time)))
+            self.clock.advance_to(engine.sums(frames).last)
         return outcome, self._log(outcome.events) + defence.tick(self)
 
     @_by_its_facts

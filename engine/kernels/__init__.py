@@ -77,6 +77,10 @@ def _listen() -> None:
         return
     from numba.core import event
 
+    from engine.kernels.ahead import teach
+
+    teach()
+
     class Listener(event.Listener):  # type: ignore[misc]  # numba has no types
         def on_start(self, event: Any) -> None:
             function = event.data["dispatcher"].py_func

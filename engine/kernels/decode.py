@@ -1,8 +1,9 @@
-"""From frames to columns, in four passes over a batch: link, ipv4, ipv6, transport.
+"""From frames to columns, in five passes over a batch: link, inner, ipv4, ipv6, transport.
 
 What the passes hand on, each of n packets:
     net    i8   offset of the network header in data
-    ether  i4   ethertype after the link header and VLAN tags; 0 unsupported link type, CUT frame too short
+    ether  i4   ethertype after the link header and VLAN tags; 0 unsupported link type, CUT frame too short, below
+                CUT a header that `inner` reads: - PPP, - WIFI, - RADIOTAP, - NFLOG, - LLC
     upper  i8   offset of the upper-layer header in data, -1 where there is none to read
     limit  i8   where the data of the upper layer ends
 Columns of `value` (u4[columns*n]) are those of engine.fields.
@@ -13,9 +14,14 @@ Columns of `value` (u4[columns*n]) are those of engine.fields.
 
 from engine.fields import COLUMN, COMPLETE, FIELD, FRAGMENT, MALFORMED, NOT_IP, PARTIAL, TRUNCATED
 from engine.kernels import kernel
-from engine.linktypes import ETHERTYPE, FAMILY, FIXED, IPV4, IPV6, NIBBLE
+from engine.kernels.ahead import CACHE_LINE, prefetch
+from engine.linktypes import ETHERTYPE, FAMILY, FIXED, IPV4, IPV6, NFLOG, NIBBLE, PPP, RADIOTAP, WIFI
 
 CUT = -1
+LLC = 16
+MOST_LENGTH = 1500  # an ethertype up to that is a length, and an LLC header follows (IEEE 802.3 3.2.6)
+MOST_ATTRIBUTES = 64
+ETHERNET, HDLC = 1, 104  # link types; in Linux's own an ethertype of 4 is LLC, in Cisco's HDLC there is none
 LINK_WORDS = 5  # of a row of `links`: number, how, header, where, ethertype
 LAYOUT_WORDS = 5  # of a row of `layout`: header octets; where ports, type, code, TCP flags are; -1: nowhere
 MOST_TAGS = 8
@@ -32,16 +38,20 @@ NO_FLAGS = FIELD["tcp_flags"].unknown
 
 
 @kernel
-def link(data, start, captured, linktype, links, n, net, ether, upper, value, status):
+def link(data, start, captured, linktype, links, ahead, n, net, ether, upper, value, status):
     """Find the packet in each frame, and set everything that later passes may leave unknown.
 
     data      u1[b]     start    i8[n]    captured  u4[n]    linktype  i4[n]
     links     i4[5*k]   rows of engine.linktypes
+    ahead     how many frames before they are reached to ask memory for their headers; 0 not at all
     status    u1[n]     NOT_IP or TRUNCATED, until a later pass knows better
     """
     known = -1
     how = header = where = fixed = 0
     for p in range(n):
+        if ahead and p + ahead < n:
+            prefetch(data, start[p + ahead])
+            prefetch(data, start[p + ahead] + CACHE_LINE)
         value[PROTO * n + p] = NO_PROTO
         value[SRC_PORT * n + p] = NO_PORT
         value[DST_PORT * n + p] = NO_PORT
@@ -75,6 +85,8 @@ def link(data, start, captured, linktype, links, n, net, ether, upper, value, st
                 found = IPV6
         elif how == FIXED:
             found = fixed
+        elif how >= PPP:
+            found = -how
         o += header
         for _ in range(MOST_TAGS):
             if found != 0x8100 and found != 0x88A8 and found != 0x9100:
@@ -84,6 +96,114 @@ def link(data, start, captured, linktype, links, n, net, ether, upper, value, st
             else:
                 found = data[o + 2] * 256 + data[o + 3]
                 o += 4
+        if how == ETHERTYPE and 0 <= found <= MOST_LENGTH and (known == ETHERNET or (found == 4 and known != HDLC)):
+            found = -LLC
+        net[p] = o
+        ether[p] = found
+        status[p] = TRUNCATED if found == CUT else NOT_IP
+
+
+@kernel
+def inner(data, start, captured, n, net, ether, status):
+    """Read the headers `link` leaves: PPP, IEEE 802.11 with and without radiotap, NFLOG, LLC and SNAP.
+
+    PPP is RFC 1661 and 1662; its protocol has one octet if that is odd. NFLOG holds attributes in the byte order of the
+    machine, taken to be little-endian. A wireless frame is opened if it is data, whole and not encrypted, and holds
+    one packet (IEEE 802.11-2020 9.3.2; https://www.radiotap.org).
+    data  u1[b]    start  i8[n]    captured  u4[n]    net  i8[n]    ether  i4[n]    status  u1[n]
+    """
+    for p in range(n):
+        found = ether[p] + 0
+        if found >= CUT:
+            continue
+        o = net[p] + 0
+        end = start[p] + captured[p]
+        if found == -RADIOTAP:
+            found = CUT
+            if o + 8 <= end:
+                length = data[o + 2] + 256 * data[o + 3]
+                first = o + 8  # behind the words that say which fields there are
+                at = o + 4
+                while first + 4 <= end and data[at + 3] >= 128:
+                    at += 4
+                    first += 4
+                padded = 0
+                if data[o + 4] & 2:  # flags, behind the time if there is one, which is aligned
+                    if data[o + 4] & 1:
+                        first = o + (first - o + 7) // 8 * 8 + 8
+                    if first < end and first < o + length:
+                        padded = data[first] & 0x20
+                found = 0 if length < 8 else -WIFI if o + length <= end else CUT
+                o += length
+        else:
+            padded = 0
+        if found == -WIFI:
+            found = CUT
+            if o < end and data[o] & 0x0F != 8:  # no data; such frames are often short
+                found = 0
+            elif o + 24 <= end:
+                kind = data[o] + 0
+                flags = data[o + 1] + 0
+                header = 24
+                if flags & 3 == 3:  # between two distribution systems: a fourth address
+                    header += 6
+                aggregated = 0
+                if kind & 0x80:  # QoS
+                    if o + header < end:
+                        aggregated = data[o + header] & 0x80
+                    header += 2
+                    if flags & 0x80:
+                        header += 4  # HT control
+                if padded:
+                    header = (header + 3) // 4 * 4
+                if kind & 0x40 or flags & 0x44 or data[o + 22] & 15 or aggregated:
+                    found = 0  # empty; encrypted; a fragment; more than one packet
+                elif o + header <= end:
+                    found = -LLC
+                o += header
+        if found == -LLC:
+            found = CUT
+            if o + 3 <= end:
+                found = 0
+                if data[o] == 6 and data[o + 1] == 6 and data[o + 2] == 3:
+                    found = IPV4
+                    o += 3
+                elif data[o] == 0xAA and data[o + 1] == 0xAA and data[o + 2] == 3:
+                    found = CUT
+                    if o + 8 <= end:
+                        found = 0
+                        if data[o + 3] == 0 and data[o + 4] == 0 and (data[o + 5] == 0 or data[o + 5] == 0xF8):
+                            found = data[o + 6] * 256 + data[o + 7]
+                        o += 8
+        elif found == -PPP:
+            found = CUT
+            if o + 2 <= end and data[o] == 0xFF and data[o + 1] == 3:
+                o += 2
+            if o < end and data[o] & 1:
+                found = data[o] + 0
+                o += 1
+            elif o + 2 <= end:
+                found = data[o] * 256 + data[o + 1]
+                o += 2
+            if found >= 0:
+                found = IPV4 if found == 0x21 else IPV6 if found == 0x57 else 0
+        elif found == -NFLOG:
+            family = data[o - 4] + 0
+            found = 0
+            for _ in range(MOST_ATTRIBUTES):
+                if o + 4 > end:
+                    found = CUT
+                    break
+                length = data[o] + 256 * data[o + 1]
+                if length < 4:
+                    break
+                if (data[o + 2] + 256 * data[o + 3]) % 32768 == 9:  # NFULA_PAYLOAD
+                    found = IPV4 if family == 2 else IPV6 if family == 10 else 0
+                    o += 4
+                    break
+                o += (length + 3) // 4 * 4
+        if found > 0 and o > end:
+            found = CUT
         net[p] = o
         ether[p] = found
         status[p] = TRUNCATED if found == CUT else NOT_IP
@@ -116,12 +236,8 @@ def ipv4(data, start, captured, length, net, ether, n, upper, limit, value, stat
         bits = data[o + 6] * 256 + data[o + 7]
         offset = bits % 8192
         more = bits // 8192 % 2
-        value[(SRC + 3) * n + p] = (
-            (data[o + 12] * 256 + data[o + 13]) * 256 + data[o + 14]
-        ) * 256 + data[o + 15]
-        value[(DST + 3) * n + p] = (
-            (data[o + 16] * 256 + data[o + 17]) * 256 + data[o + 18]
-        ) * 256 + data[o + 19]
+        value[(SRC + 3) * n + p] = ((data[o + 12] * 256 + data[o + 13]) * 256 + data[o + 14]) * 256 + data[o + 15]
+        value[(DST + 3) * n + p] = ((data[o + 16] * 256 + data[o + 17]) * 256 + data[o + 18]) * 256 + data[o + 19]
         value[PROTO * n + p] = data[o + 9]
         value[OFFSET * n + p] = offset
         value[MORE_FRAGMENTS * n + p] = more

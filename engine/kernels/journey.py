@@ -17,12 +17,13 @@ IS_FRAGMENT = COLUMN["fragment"]
 
 
 @kernel
-def hooks(status, owner_src, owner_dst, back, onward, n, given, interfaces, hook, arrival, departure):
+def hooks(status, src, dst, n, width, given, interfaces, hook, arrival, departure):
     """Where each packet meets the host, and which interfaces it crosses.
 
     status               u1[n]
-    owner_src, owner_dst i4[n]  -1 nobody here, 0 the host, i + 1 its interface i, interfaces + 1 a group
-    back, onward         i4[n]  interface of the route to the source, to the destination; -1 none
+    src, dst             i4[n]  (owner + 1) * width + route + 1, or -1 where neither is known. The owner of an address
+                                is -1 nobody here, 0 the host, i + 1 its interface i, interfaces + 1 a group; the
+                                route to it an interface, or -1
     given                the interface on which the packets came, or -1
     hook u1[n], arrival i4[n], departure i4[n]  results; -1 where no interface is crossed
     """
@@ -31,9 +32,16 @@ def hooks(status, owner_src, owner_dst, back, onward, n, given, interfaces, hook
     for p in range(n):
         arrival[p] = -1
         departure[p] = -1
-        from_here = owner_src[p] >= 0
-        to_here = owner_dst[p] >= 0 and owner_dst[p] != group
-        to_group = owner_dst[p] == group
+        owner_src = owner_dst = back = onward = -1
+        if src[p] >= 0:
+            owner_src = src[p] // width - 1
+            back = src[p] % width - 1
+        if dst[p] >= 0:
+            owner_dst = dst[p] // width - 1
+            onward = dst[p] % width - 1
+        from_here = owner_src >= 0
+        to_here = owner_dst >= 0 and owner_dst != group
+        to_group = owner_dst == group
         if status[p] > PARTIAL:
             hook[p] = NONE
         elif from_here and to_here:
@@ -41,19 +49,19 @@ def hooks(status, owner_src, owner_dst, back, onward, n, given, interfaces, hook
         elif from_here:
             hook[p] = OUT
             departure[p] = fallback
-            if owner_src[p] > 0:
-                departure[p] = owner_src[p] - 1
-            if onward[p] >= 0 and not (to_group and owner_src[p] > 0):
-                departure[p] = onward[p]
+            if owner_src > 0:
+                departure[p] = owner_src - 1
+            if onward >= 0 and not (to_group and owner_src > 0):
+                departure[p] = onward
         else:
             hook[p] = IN if to_here or to_group else FORWARD
             arrival[p] = fallback
-            if given < 0 and to_here and owner_dst[p] > 0:
-                arrival[p] = owner_dst[p] - 1
-            elif given < 0 and back[p] >= 0:
-                arrival[p] = back[p]
+            if given < 0 and to_here and owner_dst > 0:
+                arrival[p] = owner_dst - 1
+            elif given < 0 and back >= 0:
+                arrival[p] = back
             if hook[p] == FORWARD:
-                departure[p] = onward[p] if onward[p] >= 0 else fallback
+                departure[p] = onward if onward >= 0 else fallback
 
 
 @kernel

@@ -4,6 +4,7 @@
 # A kernel has no types but those its docstring gives: they are two for every array.
 
 from engine.kernels import kernel
+from engine.kernels.ahead import CACHE_LINE, prefetch
 
 #: The most octets of one frame a capture holds, as libpcap and Wireshark have it (MAXIMUM_SNAPLEN).
 MOST_CAPTURED = 262_144
@@ -27,9 +28,7 @@ FIRST_SECOND, LAST_SECOND = -9_223_372_036, 9_223_372_035  # what 64 bits of nan
 
 
 @kernel
-def walk_pcap(
-    data, at, big, swapped, scale, header, fcs, carries, n, start, captured, length, time, linktype
-):
+def walk_pcap(data, at, big, swapped, scale, header, fcs, carries, ahead, n, start, captured, length, time, linktype):
     """A row per record of a pcap from byte `at`, at most n. Returns (rows, stopped at, why).
 
     data      u1[b]   bytes of the file
@@ -39,14 +38,22 @@ def walk_pcap(
     header    octets of a record header
     fcs       octets of frame check sequence that end each frame on the wire
     carries   the link type of every frame, for linktype  i4[n]
+    ahead     how many octets before they are reached to ask memory for them; 0 not at all. Where the next
+              record is stands in this one, so a walk over long frames otherwise waits for each of them
     start     i8[n]   offset of the frame in data      captured  u4[n]   octets of it
     length    u4[n]   octets it had on the wire        time      i8[n]   ns since the epoch
     """
     end = len(data)
     a, b, c, d = (0, 1, 2, 3) if big else (3, 2, 1, 0)
+    asked = at
     for p in range(n):
         if at + header > end:
             return p, at, MORE
+        if ahead:
+            until = min(at + ahead, end)
+            while asked < until:
+                prefetch(data, asked)
+                asked += CACHE_LINE
         o = at
         second = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
         o = at + 4
@@ -74,7 +81,7 @@ def walk_pcap(
 
 
 @kernel
-def walk_pcapng(data, at, big, interface, interfaces, p, n, start, captured, length, time, linktype):
+def walk_pcapng(data, at, big, interface, interfaces, ahead, p, n, start, captured, length, time, linktype):
     """A row, from row p on, per packet block of a pcapng from byte `at`. Returns (rows, stopped at, why).
 
     Other blocks are skipped by their length, but for those the caller must read.
@@ -83,11 +90,18 @@ def walk_pcapng(data, at, big, interface, interfaces, p, n, start, captured, len
     interface  i8[6*...]    rows of linktype, snap length, ticks a second; what turns the rest of a second
                             into ns: ticks // word 3 * 10**9 // word 4; word 5 is added to the seconds
     interfaces              how many are described
+    ahead                   as in walk_pcap
     start, captured, length, time as in walk_pcap, linktype i4[n]
     """
     end = len(data)
     a, b, c, d = (0, 1, 2, 3) if big else (3, 2, 1, 0)
+    asked = at
     while at + 12 <= end:
+        if ahead:
+            until = min(at + ahead, end)
+            while asked < until:
+                prefetch(data, asked)
+                asked += CACHE_LINE
         o = at
         kind = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
         if kind == 0x0A0D0D0A:

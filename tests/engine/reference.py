@@ -60,9 +60,17 @@ def network(frame: bytes, linktype: int) -> tuple[int | None, int]:
         if 2 in readings:
             return 0x0800, 4
         return (0x86DD if readings & {10, 23, 24, 26, 28, 30} else 0), 4
-    if linktype not in (1, 113, 276):
+    if linktype in (9, 50, 204):
+        return ppp(frame, 1 if linktype == 204 else 0)
+    if linktype == 127:
+        return radiotap(frame)
+    if linktype == 105:
+        return wifi(frame, 0, False)
+    if linktype == 239:
+        return nflog(frame)
+    if linktype not in (1, 104, 113, 276):
         return 0, 0
-    header, where = {1: (14, 12), 113: (16, 14), 276: (20, 0)}[linktype]
+    header, where = {1: (14, 12), 104: (4, 2), 113: (16, 14), 276: (20, 0)}[linktype]
     if len(frame) < header:
         return None, 0
     ethertype, at = struct.unpack_from(">H", frame, where)[0], header
@@ -73,7 +81,90 @@ def network(frame: bytes, linktype: int) -> tuple[int | None, int]:
         ethertype = struct.unpack_from(">H", frame, at + 2)[0]
         at += 4
         tags += 1
+    if (linktype == 1 and ethertype <= 1500) or (linktype in (113, 276) and ethertype == 4):
+        return llc(frame, at)
     return ethertype, at
+
+
+def llc(frame: bytes, at: int) -> tuple[int | None, int]:
+    """IEEE 802.2: SNAP with an ethertype, or the SAP of IP."""
+    header = frame[at : at + 3]
+    if len(header) < 3:
+        return None, at
+    if header == b"\x06\x06\x03":
+        return 0x0800, at + 3
+    if header != b"\xaa\xaa\x03":
+        return 0, at
+    if len(frame) < at + 8:
+        return None, at
+    known = frame[at + 3 : at + 6] in (b"\0\0\0", b"\0\0\xf8")
+    return int.from_bytes(frame[at + 6 : at + 8], "big") if known else 0, at + 8
+
+
+def ppp(frame: bytes, at: int) -> tuple[int | None, int]:
+    """A protocol of one octet or two, perhaps behind address and control."""
+    if len(frame) < at:
+        return None, at
+    at += 2 * (frame[at : at + 2] == b"\xff\x03")
+    octets = 1 if frame[at : at + 1] and frame[at] % 2 else 2
+    if len(frame) < at + octets:
+        return None, at
+    number = int.from_bytes(frame[at : at + octets], "big")
+    return {0x21: 0x0800, 0x57: 0x86DD}.get(number, 0), at + octets
+
+
+def radiotap(frame: bytes) -> tuple[int | None, int]:
+    """A header that says its length; of its fields only the flags matter, the first but for the time."""
+    if len(frame) < 8:
+        return None, 0
+    length, present = struct.unpack_from("<HI", frame, 2)
+    if length < 8:
+        return 0, length
+    at, word = 8, present
+    while word >> 31 and at + 4 <= len(frame):
+        word = struct.unpack_from("<I", frame, at)[0]
+        at += 4
+    if present & 1:
+        at = -(-at // 8) * 8 + 8
+    padded = bool(present & 2 and at < min(len(frame), length) and frame[at] & 0x20)
+    return wifi(frame, length, padded) if length <= len(frame) else (None, length)
+
+
+def wifi(frame: bytes, at: int, padded: bool) -> tuple[int | None, int]:
+    """Plain data of one packet, behind a header of 24 octets or more."""
+    if len(frame) > at and frame[at] & 15 != 8:
+        return 0, at
+    if len(frame) < at + 24:
+        return None, at
+    kind, flags = frame[at], frame[at + 1]
+    header = 30 if flags & 3 == 3 else 24
+    aggregated = False
+    if kind & 0x80:
+        aggregated = bool(frame[at + header : at + header + 1] and frame[at + header] & 0x80)
+        header += 6 if flags & 0x80 else 2
+    if padded:
+        header += -header % 4
+    empty, encrypted, more = kind & 0x40, flags & 0x40, flags & 4
+    if empty or encrypted or more or frame[at + 22] & 15 or aggregated:
+        return 0, at + header
+    return llc(frame, at + header) if at + header <= len(frame) else (None, at + header)
+
+
+def nflog(frame: bytes) -> tuple[int | None, int]:
+    """Attributes; the packet is number 9."""
+    if len(frame) < 4:
+        return None, 0
+    at = 4
+    for _ in range(64):
+        if at + 4 > len(frame):
+            return None, at
+        length, number = struct.unpack_from("<HH", frame, at)
+        if length < 4:
+            break
+        if number & 0x7FFF == 9:
+            return {2: 0x0800, 10: 0x86DD}.get(frame[0], 0), at + 4
+        at += length + -length % 4
+    return 0, at
 
 
 def decode_ipv4(packet: dict, octets: bytes, wire: int) -> None:

@@ -213,3 +213,57 @@ def test_linktypes__names():
         "LINUX_SLL2",
         "linktype 4711",
     ]
+
+
+SNAP = bytes.fromhex("aaaa03000000")
+WIFI = bytes(24)
+#: link type, what stands before the packet, and whether the packet is found behind it
+HEADERS = {
+    "802.3 with SNAP": (1, bytes(12) + b"\0\x40" + SNAP + b"\x08\0", True),
+    "802.3 with the SAP of IP": (1, bytes(12) + b"\0\x40\6\6\3", True),
+    "802.3 with another SAP": (1, bytes(12) + b"\0\x40\x42\x42\3", False),
+    "another organization": (1, bytes(12) + b"\0\x40\xaa\xaa\3\0\0\x0c\x08\0", False),
+    "SNAP behind a VLAN tag": (1, bytes(12) + b"\x81\0\0\1\0\x40" + SNAP + b"\x08\0", True),
+    "cooked with LLC": (113, bytes(14) + b"\0\4" + SNAP + b"\x08\0", True),
+    "Cisco HDLC": (104, b"\x0f\0\x08\0", True),
+    "PPP": (9, b"\xff\3\0\x21", True),
+    "PPP without address": (9, b"\0\x21", True),
+    "PPP with a short protocol": (9, b"\x21", True),
+    "PPP with another protocol": (9, b"\xc0\x21", False),
+    "PPP with a direction": (204, b"\1\xff\3\0\x21", True),
+    "802.11 data": (105, b"\x08\1" + WIFI[2:] + SNAP + b"\x08\0", True),
+    "802.11 QoS data": (105, b"\x88\2" + WIFI[2:] + bytes(2) + SNAP + b"\x08\0", True),
+    "802.11 between distribution systems": (105, b"\x08\3" + WIFI[2:] + bytes(6) + SNAP + b"\x08\0", True),
+    "802.11 encrypted": (105, b"\x08\x41" + WIFI[2:] + SNAP + b"\x08\0", False),
+    "802.11 beacon": (105, b"\x80\0" + WIFI[2:] + SNAP + b"\x08\0", False),
+    "radiotap": (127, b"\0\0\x08\0\0\0\0\0\x08\1" + WIFI[2:] + SNAP + b"\x08\0", True),
+    "radiotap with data padding": (
+        127, b"\0\0\x09\0\2\0\0\0\x20\x88\1" + WIFI[2:] + bytes(4) + SNAP + b"\x08\0", True,
+    ),
+    "radiotap with time and flags": (
+        127, b"\0\0\x11\0\3\0\0\0" + bytes(8) + b"\x20\x88\1" + WIFI[2:] + bytes(4) + SNAP + b"\x08\0", True,
+    ),
+    "NFLOG": (239, b"\2\0\0\0\x08\0\1\0\x08\0\1\0\5\0\x0a\0a\0\0\0\x2c\0\x09\0", True),
+    "NFLOG of another family": (239, b"\7\0\0\0\x2c\0\x09\0", False),
+}  # fmt: skip
+
+
+@both_modes
+@pytest.mark.parametrize("name", HEADERS)
+def test_decode__link_headers(name, compiled):
+    linktype, header, found = HEADERS[name]
+    seen = decode_one(header + ip(tcp(), 6), linktype, compiled)
+    assert (seen["status"], seen["dport"]) == (("complete", 23) if found else ("not_ip", None))
+
+
+def test_decode__link_headers_cut_anywhere_or_wrong_anywhere():
+    """The same in both modes and in the reference, and nothing read beyond the frame."""
+    for linktype, header, _ in HEADERS.values():
+        whole = header + ip(tcp(), 6)
+        frames = [whole[:cut] for cut in range(len(whole) + 1)]
+        for at in range(len(header)):
+            frames += [whole[:at] + bytes([value]) + whole[at + 1 :] for value in (0, 1, 0x80, 0xAA, 0xFF)]
+        batch = [(0, frame) for frame in frames]
+        expected = [reference(frame, len(frame), linktype) for frame in frames]
+        for compiled in (False, True):
+            assert packets(engine.decode(engine.frames_of(batch, linktype, compiled))) == expected

@@ -12,6 +12,7 @@ from functools import cache
 
 import pytest
 from captures import SHARED, each_capture, octets_of, read, rows
+from test_decode import HEADERS, ip, tcp
 
 import engine
 from engine.linktypes import LINKTYPES
@@ -29,6 +30,7 @@ OPINIONS = (
 )
 
 BEFORE_IP = {"eth", "ethertype", "vlan", "ieee8021ad", "sll", "sll2", "null", "loop", "raw"}
+BEFORE_IP |= {"radiotap", "wlan_radio", "wlan", "llc", "ppp", "chdlc", "nflog"}
 CHAIN = {"ipv6.hopopts", "ipv6.routing", "ipv6.dstopts", "ipv6.fraghdr"}
 FIELDS = [
     "frame.time_epoch",
@@ -176,3 +178,13 @@ def explained(name, difference):
         if opinion[0] == name and opinion[1] in ("*", difference[1]):
             return opinion
     return None
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_decode__link_headers_as_tshark_reads_them(name, tmp_path):
+    linktype, header, found = HEADERS[name]
+    path = tmp_path / "x.pcap"
+    path.write_bytes(engine.write_pcap([(0, header + ip(tcp(), 6))], linktype))
+    command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-e", "tcp.dstport"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert said == ("23" if found else "")

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from systems import PCAPS, ROOT
 
+import engine
 from zsim import profiles
 from zsim.cli import main
 
@@ -379,15 +380,10 @@ def test_replay__bad_policy_is_told_and_ends_with_1(mysys) -> None:
 # ---- captures -------------------------------------------------------------------------------------------------
 
 
-def need(name: str) -> str:
-    path = PCAPS / name
-    if not path.is_file():
-        pytest.skip(f"{path} is not there")
-    return str(path)
-
-
-def test_replay__unsupported_link_type_is_3() -> None:
-    done = zsim("replay", "--json", need("zeek-wlanmon.pcap"))
+def test_replay__unsupported_link_type_is_3(tmp_path) -> None:
+    path = tmp_path / "user0.pcap"
+    path.write_bytes(engine.write_pcap([(0, bytes(60))] * 3, 147))
+    done = zsim("replay", "--json", str(path))
     shown = document(done)
     assert (done.exit_code, shown["not_ip"]) == (3, shown["packets"])
     assert "link type" in done.stderr

@@ -284,9 +284,9 @@ def test_annotated__each_link_type_keeps_its_own() -> None:
     telnet = tcp(LINUX, ZOS, 5000, 23)
     null = b"\2\0\0\0" + telnet
     found = annotated(
-        mixed(), (1, [ETHER + b"\x08\0" + telnet]), (0, [null]), (105, [b"radio"]), (1, [ETHER + b"\x08\6"])
+        mixed(), (1, [ETHER + b"\x08\0" + telnet]), (0, [null]), (147, [b"user"]), (1, [ETHER + b"\x08\6"])
     )
-    assert [each[2] for each in found] == [1, 1, 0, RAW_IP, 105, 1]
+    assert [each[2] for each in found] == [1, 1, 0, RAW_IP, 147, 1]
     assert found[2][0] == null
 
 

@@ -228,8 +228,9 @@ def receive(
     judgement = engine.judge(headers, journey, prepared.vantage, prepared.rules, guard.block, guard.simulate)
     hits = _count(prepared, frames, judgement, datagrams)
     if prepared.in_force is not None:
-        kept = prepared.in_force.hits
-        kept[:] = [before + more if more.matches else before for before, more in zip(kept, hits, strict=False)]
+        for row, more in enumerate(hits[: len(prepared.in_force.hits)]):
+            if more.matches:
+                prepared.in_force.hits[row] += more
     for one, more in zip(guard.installed, hits[guard.first :], strict=True):
         one.hits += more
     events = [event for leg in judgement.legs for event in _logged(prepared, frames, leg)]
@@ -282,8 +283,9 @@ def _count(
         for found, asked in ((leg.rule, True), (leg.block, guard.block), (leg.simulate, guard.simulate)):
             if asked:
                 engine.count(found, times, lengths, counters)
+    nothing = Hits()
     return tuple(
-        Hits(packets, octets, first, last) if packets else Hits()
+        Hits(packets, octets, first, last) if packets else nothing
         for packets, octets, first, last in counters.to_rows()[:-1]
     )
 

@@ -1,0 +1,38 @@
+"""What a batch adds up to: octets, time span, and how many frames of each kind."""
+
+from collections import Counter
+from typing import NamedTuple
+
+from engine.arrays import Array, is_compiled, zeros
+from engine.capture import Frames
+
+
+class Sums(NamedTuple):
+    """Of a batch that is not empty."""
+
+    octets: int  # on the wire
+    first: int  # time of the earliest frame, in ns
+    last: int
+    linktypes: dict[int, int]  # frames of each
+
+
+def sums(frames: Frames) -> Sums:
+    """What the frames of a batch add up to; there is at least one."""
+    from engine.kernels.count import leading, sum_up
+
+    total = zeros("i8", 3, is_compiled(frames.start))
+    sum_up(frames.length, frames.time, frames.count, total)
+    octets, first, last = total.tolist()
+    alike = leading(frames.linktype, frames.count)  # nearly always all of them
+    linktypes = Counter({int(frames.linktype[0]): alike})
+    linktypes.update(frames.linktype[alike:].tolist())
+    return Sums(octets, first, last, dict(linktypes))
+
+
+def tally(codes: Array, names: tuple[str, ...]) -> dict[str, int]:
+    """How many packets have each code (u1[n]), by its name; only what occurs."""
+    from engine.kernels.count import tally as add
+
+    total = zeros("i8", len(names), is_compiled(codes))
+    add(codes, len(codes), total)
+    return {name: count for name, count in zip(names, total.tolist(), strict=True) if count}
