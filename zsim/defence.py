@@ -157,8 +157,8 @@ def carry_out(system: System, ask: Ask) -> tuple[int, str]:
 def _task(system: System, job: str) -> Task | Reply:
     from zsim.system import Reply
 
-    task = next((each for each in system.tasks.values() if each.job == job), None)
-    if task is None or not task.running:
+    task = system.running(job)
+    if task is None:
         return Reply((messages.IEE341I(job=job),), done=False)
     if task.program != PROGRAM:
         return Reply((messages.IEE535I(verb="MODIFY"),), done=False)

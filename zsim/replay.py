@@ -47,10 +47,6 @@ class Tally:
     def __post_init__(self) -> None:
         self.hits = [Hits()] * len(self.prepared.rows)
 
-    @property
-    def judged(self) -> int:
-        return self.packets - self.not_judged("not_ip") - self.not_judged("truncated") - self.not_judged("malformed")
-
     def not_judged(self, status: str) -> int:
         return self.statuses[status] + (self.prepared.trains.packets if status == "truncated" else 0)
 

@@ -45,7 +45,7 @@ def stop(system: System, job: str) -> Reply:
     """Stop a running job; TRMD is stopped by the name it runs under, TRMD1."""
     from zsim.system import Reply
 
-    task = next((each for each in system.tasks.values() if each.job == job and each.running), None)
+    task = system.running(job)
     if task is None:
         return Reply((messages.IEE341I(job=job),), done=False)
     issued = system.stop_task(task)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from zsim import defence, messages, started, unix
@@ -314,8 +314,12 @@ class System:
         source = self.files.read(daemon.file, daemon.where)
         if isinstance(source, Finding):
             return (), (source,)
-        configuration = syslogconf.parse(source)
+        configuration = _syslogconf(source)
         return configuration.rules, configuration.findings
+
+    def running(self, job: str) -> Task | None:
+        """The task that runs under a job name."""
+        return next((task for task in self.tasks.values() if task.job == job and task.running), None)
 
     def task_of(self, program: str) -> Task | None:
         return next((task for task in self.tasks.values() if task.program == program), None)
@@ -395,6 +399,9 @@ class System:
     def stacks(self) -> Mapping[str, Stack]:
         task = self.task_of(TCPIP)
         return {self.stack.name: self.stack} if task and task.running else {}
+
+
+_syslogconf = lru_cache(maxsize=4)(syslogconf.parse)  # asked for with every batch of records
 
 
 def _digest(text: object) -> str:
@@ -486,8 +493,8 @@ def update(system: System, job: str) -> Reply:
 
 
 def _reread(system: System, job: str, only_changed: bool = False) -> Reply:
-    task = next((each for each in system.tasks.values() if each.job == job), None)
-    if task is None or not task.running:
+    task = system.running(job)
+    if task is None:
         return Reply((messages.IEE341I(job=job),), done=False)
     if task.program == defence.PROGRAM and not only_changed:
         return defence.refresh(system, task)
@@ -512,7 +519,7 @@ NOT_MODELLED = {
 @command("MODIFY {job},{operands...}")
 def modify(system: System, job: str, operands: str) -> Reply | None:
     """What a task knows besides; None where it is not known either."""
-    task = next((each for each in system.tasks.values() if each.job == job and each.running), None)
+    task = system.running(job)
     if task is None:
         return Reply((messages.IEE341I(job=job),), done=False)
     if operands.split(",")[0] not in NOT_MODELLED.get(task.program, ()):
