@@ -123,7 +123,7 @@ def numpy_waits(module: str, tree: ast.AST, package: bool = False) -> Iterator[s
 
 
 def only_the_edge_touches_the_machine(module: str, tree: ast.AST, package: bool = False) -> Iterator[str]:
-    if module in EDGE:
+    if under(module, *EDGE):
         return
     for name, line, _ in imports(module, tree, package):
         if under(name, *MACHINE) or name in ("pathlib", "pathlib.*"):

@@ -461,13 +461,14 @@ def test_command__a_full_device_is_unusable(mysys, tmp_path) -> None:
 
 
 def test_written__leaves_nothing_when_it_fails(tmp_path) -> None:
-    from zsim import cli, profiles
+    from zsim import profiles
+    from zsim.cli import writing
 
     place = profiles.find("adcd")
     (tmp_path / "out.pcapng").write_bytes(b"old")
 
     def fail() -> None:
-        with cli._written(str(tmp_path / "out.pcapng"), place, []) as write:
+        with writing.written(str(tmp_path / "out.pcapng"), place, []) as write:
             write(b"new")
             raise RuntimeError
 

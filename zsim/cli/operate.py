@@ -1,0 +1,169 @@
+"""Commands that operate a system: ipsec, the z/OS UNIX shell, the console, the table of filters."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from zsim.cli.terminal import (
+    FINE,
+    FOUND,
+    NOT_KNOWN,
+    finding_row,
+    finding_text,
+    json_option,
+    place_of,
+    session,
+    system_option,
+    tell_doubts,
+    tell_note,
+    why_in_force,
+)
+from zsim.findings import NOTE, UNKNOWN
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": ["--help"]}
+)
+@system_option
+@click.option("--json", "as_json", is_flag=True, help="The report's rows as JSON (ours, not the real command's).")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def ipsec(ctx: click.Context, system: str | None, as_json: bool, words: tuple[str, ...]) -> None:
+    """The z/OS UNIX command ipsec, with its own options and exit codes.
+
+    \b
+    Examples:
+      zsim ipsec -f display -c current
+      zsim ipsec -s mysys -f display -n icmpinspecific2
+      zsim ipsec --json -f display -c profile
+      zsim ipsec -s mysys -f default
+    """
+    words, later = _ours(words)
+    as_json, place = as_json or later.get("--json") == "", place_of(ctx, later.get("-s") or system)
+    with session(place, write=True) as running:
+        answer = running.ipsec(words)
+        tell_doubts(running)
+    if as_json and answer.report is not None:
+        click.echo(json.dumps(answer.report.to_json(), indent=2))
+    elif as_json:
+        click.echo(json.dumps({"code": answer.code, "text": answer.text, "errors": answer.errors}, indent=2))
+    else:
+        click.echo(answer.text, nl=False)
+    click.echo(answer.errors, nl=False, err=True)
+    ctx.exit(answer.code)
+
+
+def _ours(words: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """zsim's own --json and -s SYSTEM where they stand among the words of ipsec (whose -y display has a -s too)."""
+    rest, ours = [], {}
+    pending = list(words)
+    while pending:
+        word = pending.pop(0)
+        if word == "--json":
+            ours[word] = ""
+        elif word == "-s" and pending and "-y" not in words:
+            ours[word] = pending.pop(0)
+        else:
+            rest.append(word)
+    return tuple(rest), ours
+
+
+@click.command()
+@system_option
+@click.option("--user", default="", help="Who types it; default the first user of system.yaml.")
+@click.argument("line")
+@click.pass_context
+def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
+    """A z/OS UNIX command line: ipsec and a few filters, with | > and >>.
+
+    \b
+    Examples:
+      zsim sh "ipsec -f display -c current | grep FilterName"
+      zsim sh -s mysys "ipsec -f display -c current > a"
+      zsim sh -s mysys "cat /var/log/TRMD1I.2023.12.13"
+    """
+    place = place_of(ctx, system)
+    with session(place, write=True) as running:
+        answer = running.shell(line, user)
+        if place.bundled and running.files.replaced:
+            tell_note(f"{place.name} is bundled: no file is kept; zsim new DIR makes a system that remembers")
+    click.echo(answer.text, nl=False)
+    click.echo(answer.errors, nl=False, err=True)
+    ctx.exit(answer.code)
+
+
+@click.command()
+@system_option
+@json_option
+@click.option("--matched/--unmatched", "matched", default=None, help="Only filters with or without matches.")
+@click.option(
+    "--layer",
+    "layers",
+    multiple=True,
+    type=click.Choice(["defensive", "policy", "profile"]),
+    help="Only filters of this layer; may be repeated.",
+)
+@click.option(
+    "--sort",
+    type=click.Choice(["order", "matches", "name", "last"]),
+    default="order",
+    show_default=True,
+    help="order is the order of search.",
+)
+@click.pass_context
+def filters(
+    ctx: click.Context, system: str | None, as_json: bool, matched: bool | None, layers: tuple[str, ...], sort: str
+) -> None:  # fmt: skip
+    """The filters in force as a table: what each tests and how often it matched.
+
+    \b
+    Examples:
+      zsim filters
+      zsim filters -s mysys --matched --sort matches
+      zsim filters -s mysys --layer defensive --json
+    """
+    from zsim import listing
+
+    with session(place_of(ctx, system), write=True) as running:
+        running.tick()
+        code, every, why = tell_doubts(running), listing.rows(running), why_in_force(running)
+    rows = listing.chosen(every, matched, layers, sort)
+    if as_json:
+        click.echo(json.dumps({"schema": listing.SCHEMA, "why": why, "of": len(every), "filters": rows}, indent=2))
+    else:
+        click.echo(f"{listing.table(rows)}{len(rows)} of {len(every)} filters; {why}")
+    ctx.exit(code)
+
+
+@click.command()
+@system_option
+@json_option
+@click.argument("line")
+@click.pass_context
+def console(ctx: click.Context, system: str | None, as_json: bool, line: str) -> None:
+    """An operator command, and what the console answers.
+
+    \b
+    Examples:
+      zsim console -s mysys "F CPAGENT,REFRESH"
+      zsim console -s mysys "V TCPIP,TCPIP,OBEY,USER.Z24C.TCPPARMS(JFACE41)"
+      zsim console -s mysys "V TCPIP,TCPIP,STA,JFPORTCP4"
+    """
+    place = place_of(ctx, system)
+    if place.bundled:
+        tell_note(f"{place.name} is bundled: nothing is kept; zsim new DIR makes a system that remembers")
+    with session(place, write=True, tell_changes=False) as running:
+        reply = running.console(line)
+        if as_json:
+            findings = [finding_row(running, each) for each in reply.findings]
+            click.echo(json.dumps({"messages": [str(each) for each in reply.messages], "findings": findings}, indent=2))
+        else:
+            for message in reply.messages:
+                click.echo(str(message))
+            for found in reply.findings:
+                if found.severity != NOTE:
+                    click.echo(finding_text(running, found), err=True)
+    unknown = any(each.severity == UNKNOWN for each in reply.findings)
+    ctx.exit(FINE if reply.done else NOT_KNOWN if unknown else FOUND)
