@@ -3,71 +3,98 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import NamedTuple
 
-from engine.arrays import Array, as_array, is_compiled, zeros
+from engine.arrays import Array, as_array, blank, is_compiled, zeros
 from engine.compile import BitRows, Listing, MatchTable
 from engine.headers import Headers
 
+BLOCK = 8192  # packets whose bit rows are looked up before they are met: both stay in a near cache
+SHARED = 4096  # packets a thread gets at least
 
-def classify(headers: Headers, table: MatchTable, rule: Array | None = None, begin: int = 0, end: int = -1) -> Array:
+
+def classify(headers: Headers, table: MatchTable, rule: Array | None = None, threads: int = 1) -> Array:
     """i4[n]: the number of the first rule that matches, or -1; -1 for what cannot be judged.
 
-    The result is `rule` where that is given. Of a table that is a program, only the packets from `begin` to `end`
-    are asked: threads can share a batch, for no Python runs meanwhile.
+    The result is `rule` where that is given: then nothing is allocated but what a thread makes once. In compiled mode
+    no Python runs meanwhile, and `threads` of them share the packets; the answer is the same for any number.
     """
     if headers.compiled != table.compiled:
         raise ValueError("headers and match table are of different modes: one of them is compiled")
-    n, body = headers.count, table.body
+    n = headers.count
     if rule is None:
-        rule = zeros("i4", n, table.compiled)
-    if isinstance(body, BitRows):
-        _of_bits(headers, body, table.number, rule)
-    elif isinstance(body, Listing):
-        from engine.kernels.classify import search_list
-
-        search_list(headers.value, headers.status, n, body.begin, body.test, table.number, rule)
-    else:
-        from engine.kernels.passes import run
-
-        end = n if end < 0 else end
-        steps = body.steps if headers.wide else body.narrow
-        run(headers.value, headers.status, n, begin, end, steps, body.arena, _scratch(), rule)
-    if table.before is not None:
-        from engine.kernels.classify import prefer
-
-        prefer(classify(headers, table.before), n, rule)
+        rule = blank("i4", n, table.compiled)
+    threads = min(threads, n // SHARED) if table.compiled else 1
+    if threads <= 1:
+        _part(headers, table, rule, 0, n)
+        return rule
+    share = -(-n // (threads * 1024)) * 1024  # whole blocks of the programs
+    work = [_pool(threads).submit(_part, headers, table, rule, p, min(p + share, n)) for p in range(0, n, share)]
+    for one in work:
+        one.result()
     return rule
 
 
-_own = threading.local()
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "classify")
 
 
-def _scratch() -> Array:
-    """The registers of this thread's programs: what a thread has once, no call need make."""
-    try:
-        return _own.scratch
-    except AttributeError:
-        from engine.kernels.passes import SCRATCH
+def _part(headers: Headers, table: MatchTable, rule: Array, begin: int, end: int) -> None:
+    """rule[p] for begin <= p < end."""
+    from engine.kernels.classify import prefer, search_list
 
-        _own.scratch = zeros("u4", SCRATCH, True)
-        return _own.scratch
+    n, body = headers.count, table.body
+    if isinstance(body, BitRows):
+        block = BLOCK if table.compiled else n
+        for p in range(begin, end, max(block, 1)):
+            _of_bits(headers, body, table.number, rule, p, min(p + block, end))
+    elif isinstance(body, Listing):
+        search_list(headers.value, headers.status, n, begin, end, body.begin, body.test, table.number, rule)
+    else:
+        from engine.kernels.passes import SCRATCH, run
+
+        steps = body.steps if headers.wide else body.narrow
+        registers = _own("registers", "u4", SCRATCH, True)
+        run(headers.value, headers.status, n, begin, end, steps, body.arena, registers, rule)
+    if table.before is not None:
+        first = _own("first", "i4", n, table.compiled)
+        _part(headers, table.before, first, begin, end)
+        prefer(first, begin, end, rule)
 
 
-def _of_bits(headers: Headers, body: BitRows, number: Array, rule: Array) -> None:
+_kept = threading.local()
+
+
+def _own(name: str, kind: str, n: int, compiled: bool) -> Array:
+    """An array of at least n integers that this thread keeps: what it has once, no call need make."""
+    if not compiled:
+        return zeros(kind, n, False)
+    found = getattr(_kept, name, None)
+    if found is None or len(found) < n:
+        found = zeros(kind, n, True)
+        setattr(_kept, name, found)
+    return found
+
+
+def _of_bits(headers: Headers, body: BitRows, number: Array, rule: Array, begin: int, end: int) -> None:
     from engine.kernels.classify import first_match, look_up, search, search_long
 
-    n, value, fields = headers.count, headers.value, len(body.lookups)
-    rows = zeros("i4", fields * n, headers.compiled)
+    n, value, fields, m = headers.count, headers.value, len(body.lookups), end - begin
+    rows = _own("rows", "i4", fields * m, headers.compiled)
     for i, (_, column, edge, edges, long, begins) in enumerate(body.lookups):
         if edge is None:
-            look_up(value, column * n, n, begins, rows, i * n)
+            look_up(value, column * n + begin, m, begins, rows, i * m)
             continue
         last = column + (0 if long is None else 3)  # word of an address: enough for those of IPv4
-        search(value, last * n, n, edge, edges, begins, rows, i * n)
+        search(value, last * n + begin, m, edge, edges, begins, rows, i * m)
         if long is not None:
-            search_long(value, column * n, n, long, edges, begins, rows, i * n)
-    first_match(body.bits, rows, fields, body.summaries, number, headers.status, n, rule)
+            search_long(value, column * n + begin, n, m, long, edges, begins, rows, i * m)
+    whole = begin == 0 and end == n  # an array.array would be copied, and is never cut
+    status, found = (headers.status, rule) if whole else (headers.status[begin:end], rule[begin:end])
+    first_match(body.bits, rows, fields, body.summaries, number, status, m, found)
 
 
 class Counters(NamedTuple):
@@ -80,11 +107,13 @@ class Counters(NamedTuple):
     octets: Array  # i8[rules + 1]  as on the wire
     first: Array  # i8[rules + 1]  time of the earliest packet, in ns
     last: Array  # i8[rules + 1]  time of the latest
+    batch: Array | None = None  # i8[4*(rules + 1)]  of one batch while it is counted, else zeros
 
     @classmethod
     def of(cls, rules: int, compiled: bool = False) -> Counters:
         """Counters at nought for rules numbered 0 to rules - 1."""
-        return cls(*(zeros("i8", rules + 1, compiled) for _ in range(4)))
+        packets, octets, first, last = (zeros("i8", rules + 1, compiled) for _ in range(4))
+        return cls(packets, octets, first, last, zeros("i8", 4 * (rules + 1), True) if compiled else None)
 
     def plus(self, other: Counters) -> Counters:
         """Both together, as plain arrays."""
@@ -96,7 +125,7 @@ class Counters(NamedTuple):
 
     def to_rows(self) -> list[tuple[int, int, int, int]]:
         """(packets, octets, first, last) per rule number, and last of all those of packets without a rule."""
-        return list(zip(*(column.tolist() for column in self), strict=True))
+        return list(zip(*(column.tolist() for column in self[:4]), strict=True))
 
 
 def _sum(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
@@ -107,10 +136,12 @@ def _sum(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[in
 
 def count(rule: Array, time: Array, length: Array, counters: Counters) -> None:
     """Add a batch of packets to the counters: the rule each matched, its time, its octets."""
-    from engine.kernels.count import count_rules
+    from engine.kernels.count import add_up, count_rules, in_order
 
-    compiled = is_compiled(counters.packets)
-    count_rules(
-        as_array(rule, "i4", compiled), as_array(time, "i8", compiled), as_array(length, "u4", compiled),
-        len(rule), len(counters.packets) - 1, *counters,
-    )  # fmt: skip
+    packets, octets, first, last, batch = counters
+    n, none, compiled = len(rule), len(packets) - 1, is_compiled(packets)
+    rule, time, length = (as_array(*one, compiled) for one in ((rule, "i4"), (time, "i8"), (length, "u4")))
+    if batch is not None and n > none and in_order(time, length, n):
+        add_up(rule, time, length, n, none, batch, packets, octets, first, last)
+    else:
+        count_rules(rule, time, length, n, none, packets, octets, first, last)

@@ -45,7 +45,9 @@ def _use(frames: Frames) -> None:
     sums(frames)
     list(within(frames, 0, 1))
     tally(headers.status, STATUSES)
-    count(classify(headers, rules.table), frames.time, frames.length, Counters.of(1, compiled=True))
+    found = classify(headers, rules.table)
+    for counted in (frames.count, 0):  # with as many rules as packets, and with fewer
+        count(found, frames.time, frames.length, Counters.of(counted, compiled=True))
 
 
 def _tables() -> Iterator[MatchTable]:

@@ -43,17 +43,17 @@ def search(value, at, n, edge, edges, table, row, out):
 
 
 @kernel
-def search_long(value, at, n, edge, edges, table, row, out):
+def search_long(value, at, stride, n, edge, edges, table, row, out):
     """row[out + p], as search does, for addresses that do not fit their last word; others keep what they have.
 
-    value  u4[columns*n], the address in four columns from `at`    table  i4[k]    row  i4[fields*n]
+    value  u4[columns*stride], the address in four columns from `at`    table  i4[k]    row  i4[fields*n]
     edge   u4[4*k]          the first `edges` of them fit the last word
     """
     for p in range(n):
         a = value[at + p]
-        b = value[at + n + p]
-        c = value[at + 2 * n + p]
-        d = value[at + 3 * n + p]
+        b = value[at + stride + p]
+        c = value[at + 2 * stride + p]
+        d = value[at + 3 * stride + p]
         if a == 0 and b == 0 and c == 0:
             continue
         low = edges - 1
@@ -131,13 +131,13 @@ def first_match(bits, row, fields, summaries, number, status, n, rule):
 
 
 @kernel
-def search_list(value, status, n, begin, test, number, rule):
-    """rule[p] = the number of the first rule all of whose tests hold, asked in order, or -1.
+def search_list(value, status, n, first, after, begin, test, number, rule):
+    """rule[p] = the number of the first rule all of whose tests hold, asked in order, or -1; for first <= p < after.
 
-    value  u4[columns*n]    status  u1[n]
+    value  u4[columns*n]    status  u1[n]    rule  i4[n]
     begin  i4[rules + 1]    test  u4[10*tests], first column, words, low and high of four words
     """
-    for p in range(n):
+    for p in range(first, after):
         rule[p] = -1
         if status[p] > PARTIAL:
             continue
@@ -164,8 +164,8 @@ def search_list(value, status, n, begin, test, number, rule):
 
 
 @kernel
-def prefer(first, n, rule):
-    """rule[p] = first[p] where that is a rule.    first, rule  i4[n]"""
-    for p in range(n):
+def prefer(first, begin, end, rule):
+    """rule[p] = first[p] where that is a rule; for begin <= p < end.    first, rule  i4[n]"""
+    for p in range(begin, end):
         if first[p] >= 0:
             rule[p] = first[p]

@@ -11,7 +11,7 @@ from test_decode import CORPUS, ip, tcp
 
 import engine
 from engine import Counters, Rule, Test
-from engine.arrays import as_array
+from engine.arrays import as_array, zeros
 from engine.compile import bits, classes, intervals, spans
 from engine.fields import COLUMN, COLUMNS, FIELD, FIELDS, STATUSES
 from engine.headers import Headers
@@ -217,6 +217,45 @@ def test_counters__add_up_in_any_parts_and_modes(matched, cut):
         total = parts[0].plus(parts[1])
         assert total.to_rows() == expected
         assert sum(row[0] for row in total.to_rows()) == len(matched)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 3), st.integers(0, 1500)), min_size=6, max_size=40),
+    st.lists(st.integers(-9, 40), min_size=1, max_size=3),
+)
+def test_counters__batches_in_order_of_time_count_as_single_packets_do(matched, begins):
+    """The quick way and the plain one, in both modes; batches may be before what was counted."""
+    from engine.kernels.count import add_up, in_order
+
+    for compiled in (False, True):
+        slow, quick = Counters.of(4, False), Counters.of(4, compiled)._replace(batch=zeros("i8", 20, compiled))
+        for begin in begins:
+            times = [begin + sum(step for _, step, _ in matched[: p + 1]) for p in range(len(matched))]
+            rule, time, length = (
+                as_array(values, kind, compiled)
+                for values, kind in (
+                    ([r for r, _, _ in matched], "i4"), (times, "i8"), ([octets for _, _, octets in matched], "u4")
+                )
+            )  # fmt: skip
+            assert in_order(time, length, len(matched))
+            add_up(rule, time, length, len(matched), 4, quick.batch, *quick[:4])
+            engine.count(as_array(rule.tolist(), "i4", False), time.tolist(), length.tolist(), slow)
+        assert quick.to_rows() == slow.to_rows()
+
+
+@both_modes
+def test_in_order__refuses_what_cannot_be_added_up(compiled):
+    from engine.kernels.count import in_order
+
+    for times, lengths, expected in (
+        ([1, 1, 2], [3, 3, 3], True),
+        ([1, 2, 1], [3, 3, 3], False),
+        ([2, 1], [0, 0], False),
+        ([5], [2**32 - 1], True),
+        ([5] * 300, [2**32 - 1] * 300, False),
+        ([5] * 300, [2**32 - 1] + [0] * 299, False),
+    ):
+        assert in_order(as_array(times, "i8", compiled), as_array(lengths, "u4", compiled), len(times)) is expected
 
 
 def test_counters__of_different_sizes_do_not_add_up():

@@ -1,7 +1,7 @@
 """Every shape of a match table gives the reference's answer, on sets made to be difficult."""
 
 import random
-import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -152,20 +152,30 @@ def test_shapes__more_than_65536_classes(rules, shape):
     assert engine.classify(headers_of(packets, True), table).tolist() == expected
 
 
-def test_classify__threads_share_a_batch_and_agree():
+@each_shape
+def test_classify__threads_share_a_batch_and_agree(shape):
     rules = many("src_addr", 5, 300, [Test("version", 4, 4)])
-    table = engine.compile_rules(rules, True)
-    g = np.random.default_rng(1)
-    packets = [{"src_addr": int(a), "version": 4, "status": "complete"} for a in g.integers(0, 1600, 5000)]
-    headers = headers_of(packets, True)
-    alone, shared = engine.classify(headers, table), np.full(5000, -7, np.int32)
-    parts = [(0, 1700), (1700, 3000), (3000, 5000)]
-    threads = [threading.Thread(target=engine.classify, args=(headers, table, shared, *part)) for part in parts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert alone.tolist() == shared.tolist()
+    table = ahead([Rule(999, (Test("src_addr", 7, 7),))], engine.compile_rules(rules, True, shapes=(shape,)))
+    sources = np.random.default_rng(1).integers(0, 1600, 20_000)
+    headers = headers_of([{"src_addr": int(a), "version": 4, "status": "complete"} for a in sources], True)
+    alone = engine.classify(headers, table)
+    assert 999 in alone
+    for threads in (2, 3, 64):
+        shared = np.full(20_000, -7, np.int32)
+        assert engine.classify(headers, table, shared, threads) is shared
+        assert alone.tolist() == shared.tolist()
+
+
+def test_classify__allocates_nothing_once_a_thread_has_its_arrays():
+    headers = headers_of([{"src_addr": a, "version": 4, "status": "complete"} for a in range(20_000)], True)
+    for shape in SHAPES:
+        table = engine.compile_rules(many("src_addr", 5, 300), True, shapes=(shape,))
+        found = engine.classify(headers, table)
+        tracemalloc.start()
+        engine.classify(headers, table, found)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < 16_000, shape  # a column of this batch has 80,000 octets
 
 
 def test_compile_rules__chooses_by_size():
