@@ -136,12 +136,13 @@ def _sum(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[in
 
 def count(rule: Array, time: Array, length: Array, counters: Counters) -> None:
     """Add a batch of packets to the counters: the rule each matched, its time, its octets."""
-    from engine.kernels.count import add_up, count_rules, in_order
+    from engine.kernels.count import add_up, count_rules
 
     packets, octets, first, last, batch = counters
     n, none, compiled = len(rule), len(packets) - 1, is_compiled(packets)
     rule, time, length = (as_array(*one, compiled) for one in ((rule, "i4"), (time, "i8"), (length, "u4")))
-    if batch is not None and n > none and in_order(time, length, n):
-        add_up(rule, time, length, n, none, batch, packets, octets, first, last)
-    else:
-        count_rules(rule, time, length, n, none, packets, octets, first, last)
+    done = 0
+    if batch is not None and n > none:  # what is done once for each rule pays
+        done = add_up(rule, time, length, n, none, batch, packets, octets, first, last)
+    if done < n:
+        count_rules(rule, time, length, done, n, none, packets, octets, first, last)

@@ -46,7 +46,7 @@ def _use(frames: Frames) -> None:
     list(within(frames, 0, 1))
     tally(headers.status, STATUSES)
     found = classify(headers, rules.table)
-    for counted in (frames.count, 0):  # with as many rules as packets, and with fewer
+    for counted in (frames.count, 0):  # with as many rules as packets, and with fewer: quicker in another way
         count(found, frames.time, frames.length, Counters.of(counted, compiled=True))
 
 

@@ -7,12 +7,12 @@ from engine.kernels import kernel
 
 
 @kernel
-def count_rules(rule, time, length, n, none, packets, octets, first, last):
-    """Add n packets to the counters of the rules they matched; slot `none` counts those without a rule.
+def count_rules(rule, time, length, begin, n, none, packets, octets, first, last):
+    """Add packets `begin` to n - 1 to the counters of the rules they matched; slot `none` counts those without one.
 
     rule  i4[n]    time  i8[n]    length  u4[n]    packets, octets, first, last  i8[none + 1]
     """
-    for p in range(n):
+    for p in range(begin, n):
         r = rule[p] + 0
         if r < 0:
             r = none
@@ -26,61 +26,69 @@ def count_rules(rule, time, length, n, none, packets, octets, first, last):
 
 
 @kernel
-def in_order(time, length, n):
-    """Whether n packets are in the order of time, and so short and few that `add_up` may add them.
-
-    time  i8[n]    length  u4[n]
-    """
-    longest = 0
-    back = False
-    for p in range(1, n):
-        back |= time[p] < time[p - 1]
-        longest |= length[p] + 0
-    return not back and n < 1 << 23 and n * (longest | length[0] + 0) < 1 << 40
-
-
-@kernel
 def add_up(rule, time, length, n, none, batch, packets, octets, first, last):
-    """The same as count_rules, for many packets of which `in_order` is true: three times as fast.
+    """The same as count_rules, three times as fast, for as many blocks of 2048 of the n packets as are in order of
+    time and have less than 2**40 octets together; how many packets that is.
 
     Row r + 1 of `batch` has, of rule r, packets (in steps of 2**40) and octets of the even packets and of the odd
-    ones, which so need not wait for each other, and the last packet.
+    ones, which so need not wait for each other, then the last packet and the first.
     rule  i4[n]    time  i8[n]    length  u4[n]    packets, octets, first, last  i8[none + 1]
     batch  i8[4*(none + 1)], whose sums are 0 before and after
     """
-    for half in range(n // 2):
-        p = 2 * half
-        i = 4 * (rule[p] + 1 & 0xFFFFFFFF)
-        j = 4 * (rule[p + 1] + 1 & 0xFFFFFFFF)
-        batch[i] += 0x10000000000 + length[p]
-        batch[j + 1] += 0x10000000000 + length[p + 1]
-        batch[i + 2] = p
-        batch[j + 2] = p + 1
-    if n & 1:
-        i = 4 * (rule[n - 1] + 1 & 0xFFFFFFFF)
-        batch[i] += 0x10000000000 + length[n - 1]
-        batch[i + 2] = n - 1
+    total = 0
+    done = 0
+    back = 0
+    for block in range(min(n, 1 << 22) // 2048):
+        if block > 0:
+            back += time[2048 * block] < time[2048 * block - 1]
+        for q in range(1, 2048):
+            p = 2048 * block + q
+            back += time[p] < time[p - 1]
+        for q in range(2048):
+            p = 2048 * block + q
+            total += length[p]
+        if back != 0 or total >= 1 << 40:
+            break
+        for half in range(1024):
+            p = 2048 * block + 2 * half
+            i = 4 * (rule[p] + 1 & 0xFFFFFFFF)
+            j = 4 * (rule[p + 1] + 1 & 0xFFFFFFFF)
+            batch[i] += 0x10000000000 + length[p]
+            batch[j + 1] += 0x10000000000 + length[p + 1]
+            batch[i + 2] = p
+            batch[j + 2] = p + 1
+        done += 2048
+    if done == 0:
+        return done
     earlier = 0
     for r in range(none + 1):
         i = 4 * (r + 1) if r < none else 0
-        if batch[i] | batch[i + 1]:
-            earlier |= packets[r] == 0 or time[0] < first[r]
-    if earlier:  # some rule is new, or the batch is before what was counted: look for the first packets
-        for back in range(n):
-            p = n - 1 - back
+        if batch[i] | batch[i + 1] and (packets[r] == 0 or time[0] < first[r]):
+            earlier = 1
+            break
+    if earlier != 0:  # some rule is new, or the batch is before what was counted: look for the first packets
+        for behind in range(done):
+            p = done - 1 - behind
             batch[4 * (rule[p] + 1 & 0xFFFFFFFF) + 3] = p
     for r in range(none + 1):
         i = 4 * (r + 1) if r < none else 0
-        if batch[i] | batch[i + 1]:
-            if packets[r] == 0 or time[0] < first[r]:
-                begun = time[batch[i + 3]]
-                first[r] = begun if packets[r] == 0 else min(begun, first[r] + 0)
-            ended = time[batch[i + 2]]
-            last[r] = ended if packets[r] == 0 else max(ended, last[r] + 0)
-            packets[r] += (batch[i] >> 40) + (batch[i + 1] >> 40)
-            octets[r] += (batch[i] & 0xFFFFFFFFFF) + (batch[i + 1] & 0xFFFFFFFFFF)
+        even = batch[i] + 0
+        odd = batch[i + 1] + 0
+        if even | odd:
+            ended = time[batch[i + 2]] + 0
+            if packets[r] == 0:
+                first[r] = time[batch[i + 3]]
+                last[r] = ended
+            else:
+                if time[0] < first[r]:
+                    first[r] = min(time[batch[i + 3]] + 0, first[r] + 0)
+                if ended > last[r]:
+                    last[r] = ended
+            packets[r] += (even >> 40) + (odd >> 40)
+            octets[r] += (even & 0xFFFFFFFFFF) + (odd & 0xFFFFFFFFFF)
             batch[i] = 0
             batch[i + 1] = 0
+    return done
 
 
 @kernel
