@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from engine.arrays import is_compiled, take
     from engine.build import frame_back, frame_of, frames_of, icmp_error, sent_to_many, write_pcap
     from engine.capture import MAGICS, CaptureError, Frames, part, read_capture, within
-    from engine.classify import Counters, classify, count
+    from engine.classify import Counters, FlowCache, classify, count
     from engine.compile import MatchTable, compile_rules
     from engine.datagrams import Datagram, Trains, reassemble
     from engine.fields import (
@@ -47,7 +47,7 @@ _HOME = {
     "arrays": "is_compiled take",
     "build": "frame_back frame_of frames_of icmp_error sent_to_many write_pcap",
     "capture": "MAGICS CaptureError Frames part read_capture within",
-    "classify": "Counters classify count",
+    "classify": "Counters FlowCache classify count",
     "compile": "MatchTable compile_rules",
     "datagrams": "Datagram Trains reassemble",
     "fields": "COLUMN COMPLETE FIELD FIELDS FRAGMENT MALFORMED NOT_IP PARTIAL STATUSES TRUNCATED",
@@ -81,6 +81,7 @@ __all__ = [
     "CaptureError",
     "Counters",
     "Datagram",
+    "FlowCache",
     "Frames",
     "Headers",
     "Journey",

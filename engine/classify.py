@@ -9,23 +9,33 @@ from typing import NamedTuple
 
 from engine.arrays import Array, as_array, blank, is_compiled, zeros
 from engine.compile import BitRows, Listing, MatchTable
+from engine.fields import COLUMN, COLUMNS, FIELD
 from engine.headers import Headers
 
 BLOCK = 8192  # packets whose bit rows are looked up before they are met: both stay in a near cache
 SHARED = 4096  # packets a thread gets at least
 
 
-def classify(headers: Headers, table: MatchTable, rule: Array | None = None, threads: int = 1) -> Array:
+def classify(
+    headers: Headers, table: MatchTable, rule: Array | None = None, threads: int = 1, cache: FlowCache | None = None
+) -> Array:
     """i4[n]: the number of the first rule that matches, or -1; -1 for what cannot be judged.
 
     The result is `rule` where that is given: then nothing is allocated but what a thread makes once. In compiled mode
-    no Python runs meanwhile, and `threads` of them share the packets; the answer is the same for any number.
+    no Python runs meanwhile, and `threads` of them share the packets; the answer is the same for any number, and with a
+    `cache` of this table (for one thread) or without.
     """
     if headers.compiled != table.compiled:
         raise ValueError("headers and match table are of different modes: one of them is compiled")
     n = headers.count
     if rule is None:
         rule = blank("i4", n, table.compiled)
+    if cache is not None:
+        if cache.table is not table:
+            raise ValueError("the flow cache is of another table")
+        for p in range(0, n, BLOCK):
+            _cached(headers, cache, rule, p, min(p + BLOCK, n))
+        return rule
     threads = min(threads, n // SHARED) if table.compiled else 1
     if threads <= 1:
         _part(headers, table, rule, 0, n)
@@ -40,6 +50,53 @@ def classify(headers: Headers, table: MatchTable, rule: Array | None = None, thr
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "classify")
+
+
+class FlowCache:
+    """What a table answered to packets, by all that its rules test: for one thread, in compiled mode.
+
+    It pays where a table is slow, and packets ask again what others asked; where they do not, it steps aside. A row
+    remembers one flow. What a packet is answered is the same with it and without.
+    """
+
+    def __init__(self, table: MatchTable, rows: int = 1 << 15) -> None:
+        from engine.kernels.cache import MIXED
+
+        fields = dict.fromkeys((*table.fields, *(table.before.fields if table.before else ())))
+        words = [
+            (COLUMN[name] + word, word < FIELD[name].words - 1) for name in fields for word in range(FIELD[name].words)
+        ]
+        self.table = table
+        self.columns = {  # whether addresses are wide: those to be told apart; the others are 0
+            wide: as_array([column for column, upper in words if wide or not upper], "i8", True)
+            for wide in (False, True)
+        }
+        self.known = {
+            wide: (zeros("u4", rows * len(of), True), as_array([-2] * rows, "i4", True))
+            for wide, of in self.columns.items()
+        }
+        self.mix, self.aside, self.patience = zeros("u4", MIXED, True), 0, 1
+
+
+def _cached(headers: Headers, cache: FlowCache, rule: Array, begin: int, end: int) -> None:
+    """rule[p] for begin <= p < end: those remembered, and the others asked. After a block with many others the cache
+    steps aside for as many blocks as it was of no use before."""
+    from engine.kernels.cache import gather_tested, recall, remember
+
+    if cache.aside:
+        cache.aside -= 1
+        _part(headers, cache.table, rule, begin, end)
+        return
+    n, (key, held), columns = headers.count, cache.known[headers.wide], cache.columns[headers.wide]
+    row, miss = _own("row", "u4", BLOCK, True), _own("miss", "i4", BLOCK + 1, True)
+    m = recall(headers.value, headers.status, n, begin, end, columns, key, held, cache.mix, row, rule, miss)
+    if m:
+        few, answer = _own("few", "u4", COLUMNS * BLOCK, True), _own("answer", "i4", BLOCK, True)
+        gather_tested(headers.value, n, begin, columns, miss, m, few)
+        _part(Headers(few, _own("whole", "u1", BLOCK, True), m, headers.wide), cache.table, answer, 0, m)
+        remember(few, columns, miss, m, row, answer, begin, key, held, rule)
+    cache.patience = min(2 * cache.patience, 64) if 2 * m > end - begin else 1
+    cache.aside = cache.patience if cache.patience > 1 else 0
 
 
 def _part(headers: Headers, table: MatchTable, rule: Array, begin: int, end: int) -> None:

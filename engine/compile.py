@@ -71,6 +71,7 @@ class MatchTable(NamedTuple):
     octets: int  # of the tables
     compiled: bool
     before: "MatchTable | None" = None  # searched first: see `ahead`
+    fields: tuple[str, ...] = ()  # that rules test
 
 
 def compile_rules(
@@ -86,11 +87,12 @@ def compile_rules(
         live = possible(tested, len(rules))
         found = products.planned(tested, edges, live, number, [s for s in shapes if s in PRODUCTS], memory)
         if found is not None:
-            return MatchTable(found.plan, found, number, found.octets, compiled)
+            return MatchTable(found.plan, found, number, found.octets, compiled, fields=tuple(tested))
     if "bits" in shapes and (rows := _bit_rows(tested, edges, len(rules), compiled, memory)) is not None:
-        return MatchTable("bits", rows, number, _octets_of(rows), compiled)
+        return MatchTable("bits", rows, number, _octets_of(rows), compiled, fields=tuple(tested))
     listing = listed(tested, len(rules), compiled)
-    return MatchTable("list", listing, number, 4 * len(listing.begin) + 4 * len(listing.test), compiled)
+    octets = 4 * len(listing.begin) + 4 * len(listing.test)
+    return MatchTable("list", listing, number, octets, compiled, fields=tuple(tested))
 
 
 def ahead(rules: Sequence[Rule], table: MatchTable) -> MatchTable:

@@ -5,7 +5,7 @@ from struct import pack
 
 from engine.build import frames_of, write_pcap
 from engine.capture import Frames, read_capture, within
-from engine.classify import Counters, classify, count
+from engine.classify import Counters, FlowCache, classify, count
 from engine.compile import SHAPES, MatchTable, ahead, compile_rules
 from engine.datagrams import Trains, reassemble
 from engine.fields import STATUSES
@@ -37,6 +37,7 @@ def _use(frames: Frames) -> None:
     rules = RuleSet(compile_rules([Rule(0, tests)], compiled=True), b"\0", b"\1")
     for table in _tables():
         classify(headers, table)
+        classify(headers, table, cache=FlowCache(table, 2))
     vantage = place([(4, 0x0A000002, 0)], [], [(4, 0, 2**32 - 1, 0)], [1], compiled=True)
     journey = orient(headers, vantage)
     reassemble(frames, headers, journey, Trains())

@@ -76,9 +76,9 @@ def test_warm__tells_real_compilations_only(tmp_path):
         "count_rules",
     } <= set(cold)
     assert sorted(cold) == sorted(set(cold))
-    from engine.kernels import cells, passes
+    from engine.kernels import cache, cells, passes
 
-    modules = (walk, decode, classify, count, journey, rewrite, cells, passes)
+    modules = (walk, decode, classify, count, journey, rewrite, cache, cells, passes)
     assert set(cold) >= {name for module in modules for name, of in vars(module).items() if isinstance(of, Kernel)}
     assert python(program, NUMBA_CACHE_DIR=str(tmp_path)) == []
 

@@ -166,6 +166,43 @@ def test_classify__threads_share_a_batch_and_agree(shape):
         assert alone.tolist() == shared.tolist()
 
 
+@given(difficult, st.integers(0, 3), st.booleans())
+@settings(max_examples=60)
+def test_flow_cache__answers_what_the_table_does(rules, seed, narrow):
+    """Few rows, so that flows push each other out; statuses that cannot be judged; wide addresses and narrow ones."""
+    draw = random.Random(seed)
+    packets = [draw.choice(edges_of(rules or [Rule(0)])) for _ in range(60)]
+    if narrow:
+        packets = [p | {f: p[f] % 2**32 for f in ("src_addr", "dst_addr")} for p in packets]
+    packets = [p | {"status": draw.choice(("complete", "complete", "truncated"))} for p in packets]
+    headers = headers_of(packets, True)._replace(wide=not narrow)
+    table = engine.compile_rules(rules, True)
+    if draw.random() < 0.5:
+        table = ahead([Rule(5, (Test("proto", 6, 6),))], table)
+    expected, cache = engine.classify(headers, table).tolist(), engine.FlowCache(table, 8)
+    for _ in range(4):
+        assert engine.classify(headers, table, cache=cache).tolist() == expected
+
+
+def test_flow_cache__steps_aside_where_nothing_is_asked_twice():
+    table = engine.compile_rules(many("src_addr", 5, 300), True)
+    packets = [{"src_addr": a, "version": 4, "status": "complete"} for a in range(100_000)]
+    cache, headers = engine.FlowCache(table), headers_of(packets, True)
+    found = engine.classify(headers, table, cache=cache)
+    assert found.tolist() == engine.classify(headers, table).tolist()
+    assert cache.patience > 1
+    again = headers_of(packets[:50] * 2000, True)
+    for _ in range(9):
+        engine.classify(again, table, cache=cache)
+    assert cache.patience == 1
+
+
+def test_flow_cache__is_of_one_table():
+    tables = [engine.compile_rules(many("src_addr", 5, of), True) for of in (3, 4)]
+    with pytest.raises(ValueError, match="of another table"):
+        engine.classify(headers_of([], True), tables[0], cache=engine.FlowCache(tables[1]))
+
+
 def test_classify__allocates_nothing_once_a_thread_has_its_arrays():
     headers = headers_of([{"src_addr": a, "version": 4, "status": "complete"} for a in range(20_000)], True)
     for shape in SHAPES:
