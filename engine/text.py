@@ -4,8 +4,8 @@
     columns = Columns.of(template, {"port": [21, -1], "version": [4, 4], "src_addr": [0x0A010002, 1]}, compiled=True)
     octets, ends = write(template, columns)          b"port 21 of 10.1.0.2\\nport none of 0.0.0.1\\n", [20, 41]
 
-A template is a row of parts; a part is text that is the same in every row, or reads a column. Texts are UTF-8. Neighbours
-that read nothing, or the same column of texts, are made one.
+A template is a row of parts; a part is text that is the same in every row, or reads a column. Texts are UTF-8.
+Neighbours that read nothing, or the same column of texts, are made one.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ class Number(NamedTuple):
 
 
 class Address(NamedTuple):
-    """An address in 1 or 4 words, with the column of its IP version; IPv6 as RFC 5952 section 4 writes it. Nothing where
-    the version is neither 4 nor 6."""
+    """An address in 1 or 4 words, with the column of its IP version; IPv6 as RFC 5952 section 4 writes it. Nothing
+    where the version is neither 4 nor 6."""
 
     version: str
     column: str
 
 
 class Stamp(NamedTuple):
-    """A time in ns since 1970, by directives of strftime: %Y %m %d %e %b %H %M %S. `local`: in the zone that is given to
-    `write`. Times before 1970 count as its beginning."""
+    """A time in ns since 1970, by directives of strftime: %Y %m %d %e %b %H %M %S. `local`: in the zone that is given
+    to `write`. Times before 1970 count as its beginning."""
 
     column: str
     form: str
@@ -222,7 +222,19 @@ def write(template: Template, columns: Columns, offset: int = 0) -> tuple[memory
     out, ends = blank("u1", n * template.stride + CHUNK, compiled), blank("i8", n, compiled)
     slots, cursor, stamp = _scratch(compiled, template.stride)
     total = render(
-        columns.cells, n, ops, len(template.parts), pool, starts, offset, slots, cursor, stamp, template.stride, out, ends
+        columns.cells,
+        n,
+        ops,
+        len(template.parts),
+        pool,
+        starts,
+        offset,
+        slots,
+        cursor,
+        stamp,
+        template.stride,
+        out,
+        ends,
     )
     return memoryview(out)[:total], ends
 

@@ -76,7 +76,7 @@ class Files:
     names: dict[str, str] = field(default_factory=dict)
     fetch: Fetch = field(default=lambda name: Problem("no reader"))
     text: dict[str, str | Problem] = field(default_factory=dict)
-    appended: dict[str, list[str]] = field(default_factory=dict)
+    appended: dict[str, list[str | bytes]] = field(default_factory=dict)  # bytes: UTF-8
     replaced: dict[str, str] = field(default_factory=dict)
     modes: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)  # of a file and its folders, if made
     closed: tuple[str, ...] = ()  # places on disk that hold data sets, where no z/OS UNIX file can be
@@ -103,7 +103,16 @@ class Files:
         before = self.replaced.get(name, self.text.get(name))
         if name not in self.appended or isinstance(before, Problem):
             return before
-        return (before or "") + "".join(self.appended[name])
+        return (before or "") + self.added(name)
+
+    def added(self, path: str) -> str:
+        """What was appended to a file since the last save."""
+        return "".join(part if isinstance(part, str) else part.decode() for part in self.appended.get(path, ()))
+
+    def there(self, path: str) -> bool:
+        """Is there a file whose end text can be written to? It need not be read for that, however long it is."""
+        known = path in self.appended or path in self.replaced
+        return known or (path in self.names and not isinstance(self.text.get(path), Problem))
 
     def _hint(self, name: FileName) -> str:
         near = did_you_mean(str(name), (known for known in self.names if known.startswith("/") == bool(name.path)))
@@ -114,7 +123,7 @@ class Files:
             f"the data set has {', '.join(members[:6])}" if members else "create it, or map the data set in system.yaml"
         )
 
-    def append(self, path: str, text: str) -> None:
+    def append(self, path: str, text: str | bytes) -> None:
         """More text at the end of a z/OS UNIX file, which is created if need be."""
         self.appended.setdefault(path, []).append(text)
 

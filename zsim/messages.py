@@ -120,7 +120,7 @@ EZZ8443I = Message("EZZ8443I", "PAGENT MODIFY COMMAND ACCEPTED", OURS)
 EZZ8771I = Message("EZZ8771I", "PAGENT CONFIG POLICY PROCESSING COMPLETE FOR {image} : {type}", MANUAL)
 EZD1586I = Message("EZD1586I", "PAGENT HAS INSTALLED ALL LOCAL POLICIES FOR {image}", MANUAL)
 
-# Packets, in the log (halmN ezd0815i, ezd0836i, ezd1721i; the rest by analogy) ---------------------------------------------
+# Packets, in the log (halmN ezd0815i, ezd0836i, ezd1721i; the rest by analogy) ---------------------------------------
 _PACKET = (
     "{time} filter rule= {rule} ext= {extension} sipaddr= {source} dipaddr= {dest} "
     "proto= {protocol} {tag1} {tag2} {tag3} "

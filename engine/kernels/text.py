@@ -1,6 +1,7 @@
 """Columns written out as text by a template: octets and where each row ends.
 
-Rows go through in blocks, a part of the template at a time: every row of a block has a slot of `stride` octets, each part
+Rows go through in blocks, a part of the template at a time: every row of a block has a slot of `stride` octets, each
+part
 is added to all of them, and the slots are then put one behind the other. So the parts of a template cost no guessed
 branches, and a row need not know its length before it is written.
 

@@ -67,8 +67,13 @@ CAUSES = {
 
 def record(event: FilterEvent | Change, stack: str, user: str, job: str) -> LogRecord:
     """The record TRMD writes for one logged packet, or about a defensive filter."""
+    return writer(stack, user, job)._replace(time=event.time, text=str(_message(event)))
+
+
+def writer(stack: str, user: str, job: str) -> LogRecord:
+    """A record of TRMD without time and text."""
     tag = f"{fact('log-tag').format(stack=stack)}[{fact('log-pid')}]"
-    return LogRecord(event.time, fact("log-facility"), fact("log-priority"), user, job, tag, str(_message(event)))
+    return LogRecord(0, fact("log-facility"), fact("log-priority"), user, job, tag, "")
 
 
 def _message(event: FilterEvent | Change) -> messages.IssuedMessage:
@@ -89,7 +94,7 @@ def change(event: Change) -> messages.IssuedMessage:
     words = dict(zip(*[iter(defensive.words(rule))] * 2, strict=True))
     spans = {"source_port": "srcport", "dest_port": "destport", "type": "type", "code": "code"}
     coded = TAGS.get(service.protocol if service.protocol is not None else -1, ())
-    tags = [f"{fact('log-dport-tag') if keyword is DPORT else keyword} {words[spans[name]]}" for keyword, name in coded]
+    tags = [f"{keyword(tag)} {words[spans[name]]}" for tag, name in coded]
     tag1, tag2, *_ = [*tags, NULL_TAG, NULL_TAG]
     protocol = fact("log-protocol-all") if service.protocol is None else protocol_of(service.protocol)
     return kind(
@@ -120,9 +125,8 @@ def message(event: FilterEvent, why: str = "") -> messages.IssuedMessage:
     """What is written about a packet; `why`, a name of CAUSES, follows from its rule where it is not given."""
     rule = event.rule
     return CAUSES[why or cause(rule, event.simulated)].message(
-        rule=rule.name, extension=rule.extension, vpnaction=rule.vpn_action or NONE,
-        fragment=fact("log-fragment-yes") if event.fragment else "N", **_packet(event),
-    )  # fmt: skip
+        fragment=fact("log-fragment-yes") if event.fragment else "N", **of_rule(rule), **_packet(event)
+    )
 
 
 def tunnel_error(event: FilterEvent, inner: FilterEvent) -> messages.IssuedMessage:
@@ -130,7 +134,7 @@ def tunnel_error(event: FilterEvent, inner: FilterEvent) -> messages.IssuedMessa
     tunnel. zsim has no tunnels, so it never writes it."""
     quoted = _packet(inner)
     names = ("source", "dest", "protocol", "tag1", "tag2", "tag3")
-    return messages.EZD0836I(**_packet(event), **{f"inner_{name}": quoted[name] for name in names})
+    return messages.EZD0836I(tunnel=NONE, **_packet(event), **{f"inner_{name}": quoted[name] for name in names})
 
 
 def _packet(event: FilterEvent) -> dict[str, object]:
@@ -142,8 +146,18 @@ def _packet(event: FilterEvent) -> dict[str, object]:
         "tag1": tag1, "tag2": tag2, "tag3": tag3,
         "interface": addresses.text(event.version, event.interface_address), "way": "I" if event.inbound else "O",
         "secclass": event.secclass, "destination": "routed" if event.routed else "local", "length": event.length,
-        "tunnel": NONE, "ifcname": event.interface,
+        "ifcname": event.interface,
     }  # fmt: skip
+
+
+def of_rule(rule: FilterRule) -> dict[str, object]:
+    """What a record says of the rule."""
+    return {"rule": rule.name, "extension": rule.extension, "vpnaction": rule.vpn_action or NONE, "tunnel": NONE}
+
+
+def keyword(tag: str) -> str:
+    """The keyword of a tag as it is written."""
+    return str(fact("log-dport-tag")) if tag is DPORT else tag
 
 
 def protocol_of(number: int | None) -> str:
@@ -154,8 +168,8 @@ def protocol_of(number: int | None) -> str:
 def tags_of(event: FilterEvent) -> list[str]:
     """The three tags; what the packet does not show, because of fragmentation, is `Unknown`."""
     tags = [
-        f"{fact('log-dport-tag') if keyword is DPORT else keyword} {UNKNOWN if value is None else value}"
-        for keyword, name in TAGS.get(event.protocol if event.protocol is not None else -1, ())
+        f"{keyword(tag)} {UNKNOWN if value is None else value}"
+        for tag, name in TAGS.get(event.protocol if event.protocol is not None else -1, ())
         for value in (getattr(event, name),)
     ]
     return tags + [NULL_TAG] * (SLOTS - len(tags))
