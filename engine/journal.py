@@ -5,6 +5,7 @@ cells = columns(template, sources, frames, judgement, journal)
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 from engine.arrays import Array, as_array, blank, zeros
@@ -129,7 +130,7 @@ def columns(
             legs = (*values[:2], one.interface, *values[2:], other.interface)
             places_of(*legs, *entry, COLUMN["version"], COLUMN["routed"], cells, at)
         elif isinstance(source, Mapping):
-            by_protocol(*values, *entry, COLUMN["proto"], *_which(source, compiled), cells, at)
+            by_protocol(*values, *entry, COLUMN["proto"], *_which(tuple(source.items()), compiled), cells, at)
         else:
             for word in range(FIELD[source].words):
                 if FIELD[source].words == 1 or word == 3 or one.headers.wide:
@@ -137,9 +138,10 @@ def columns(
     return Columns(cells, n)
 
 
-def _which(fields: Mapping[int, str], compiled: bool) -> tuple[Array, Array]:
+@cache
+def _which(fields: tuple[tuple[int, str], ...], compiled: bool) -> tuple[Array, Array]:
     """By protocol, the unknown one included: column, and its unknown value."""
-    rows = [fields.get(proto) for proto in range(FIELD["proto"].unknown + 1)]
+    rows = [dict(fields).get(proto) for proto in range(FIELD["proto"].unknown + 1)]
     which = [-1 if name is None else COLUMN[name] for name in rows]
     unknown = [0 if name is None else FIELD[name].unknown for name in rows]
     return as_array(which, "i8", compiled), as_array(unknown, "i8", compiled)

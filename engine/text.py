@@ -11,7 +11,6 @@ Neighbours that read nothing, or the same column of texts, are made one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -66,7 +65,8 @@ MOST_FOLDED = 4096
 
 
 class Template:
-    """Parts, as the kernel reads them. `columns`: the names it reads, addresses with four words each."""
+    """Parts, as the kernel reads them. `columns`: the names it reads, addresses with four words each. One thread at a
+    time can write with a template."""
 
     def __init__(self, parts: Iterable[Part]) -> None:
         self.parts = _folded(parts)
@@ -79,6 +79,7 @@ class Template:
             self._add(part)
         self.stride += 2 * 16 - self.stride % 16  # what is copied in chunks runs over the end
         self._made: dict[bool, tuple[Array, Array, Array]] = {}
+        self._memory: dict[bool, tuple[Array, ...]] = {}
 
     def _column(self, name: str, words: int = 1) -> int:
         if name not in self.columns:
@@ -133,6 +134,18 @@ class Template:
                 as_array(self.ops, "i4", compiled), as_array(pool, "u1", compiled), as_array(starts, "i8", compiled),
             )  # fmt: skip
         return self._made[compiled]
+
+    def memory(self, rows: int, compiled: bool) -> tuple[Array, ...]:
+        """Scratch and results of the kernel: what is had once costs no page faults the next time."""
+        from engine.kernels.text import BLOCK, CHUNK, STAMP_ROOM
+
+        if compiled not in self._memory or len(self._memory[compiled][-1]) < rows:
+            self._memory[compiled] = (
+                zeros("u1", BLOCK * self.stride + CHUNK, compiled), zeros("i8", BLOCK, compiled),
+                zeros("u1", STAMP_ROOM + CHUNK, compiled), blank("u1", rows * self.stride + CHUNK, compiled),
+                blank("i8", rows, compiled),
+            )  # fmt: skip
+        return self._memory[compiled]
 
 
 def _folded(parts: Iterable[Part]) -> list[Part]:
@@ -200,43 +213,26 @@ def check(template: Template, columns: Columns) -> None:
             raise ValueError(f"column {part.column} has {low}..{high}, its part {least}..{most}")
 
 
-@cache
-def _scratch(compiled: bool, stride: int) -> tuple[Array, Array, Array]:
-    from engine.kernels.text import BLOCK, CHUNK, STAMP_ROOM
+def write(
+    template: Template, columns: Columns, offset: int = 0, begin: int = 0, end: int | None = None
+) -> tuple[memoryview, Array]:
+    """The rows (those from `begin` to `end`) as octets, and where each ends (i8). `offset`: seconds east of UTC, for
+    stamps that are local.
 
-    return (
-        zeros("u1", BLOCK * stride + CHUNK, compiled), zeros("i8", BLOCK, compiled),
-        zeros("u1", STAMP_ROOM + CHUNK, compiled),
-    )  # fmt: skip
-
-
-def write(template: Template, columns: Columns, offset: int = 0) -> tuple[memoryview, Array]:
-    """The rows as octets, and where each ends (i8[n]). `offset`: seconds east of UTC, for stamps that are local.
-
-    Choices must be there (`check`): the kernel does not look.
+    The result lies in memory of the template and lasts until its next use. Choices must be there (`check`): the kernel
+    does not look.
     """
-    from engine.kernels.text import CHUNK, render
+    from engine.kernels.text import render
 
     compiled, n = is_compiled(columns.cells), columns.count
+    end = n if end is None else end
     ops, pool, starts = template.arrays(compiled)
-    out, ends = blank("u1", n * template.stride + CHUNK, compiled), blank("i8", n, compiled)
-    slots, cursor, stamp = _scratch(compiled, template.stride)
+    slots, cursor, stamp, out, ends = template.memory(end - begin, compiled)
     total = render(
-        columns.cells,
-        n,
-        ops,
-        len(template.parts),
-        pool,
-        starts,
-        offset,
-        slots,
-        cursor,
-        stamp,
-        template.stride,
-        out,
-        ends,
-    )
-    return memoryview(out)[:total], ends
+        columns.cells, n, begin, end, ops, len(template.parts), pool, starts, offset, slots, cursor, stamp,
+        template.stride, out, ends,
+    )  # fmt: skip
+    return memoryview(out)[:total], ends[: end - begin]
 
 
 def runs(template: Template, columns: Columns, name: str, width: int, shift: int = 0) -> list[tuple[int, int]]:

@@ -318,7 +318,7 @@ def save_files(system: System, place: Place) -> None:
     system.files.appended.clear()
 
 
-def _write(place: Place, path: str, parts: Iterable[str | bytes], append: bool, files: Files) -> None:
+def _write(place: Place, path: str, parts: Iterable[str | memoryview], append: bool, files: Files) -> None:
     """One file below the folder; no link is followed out of it."""
     target = place.folder / path.lstrip("/")
     reserved = path.lstrip("/").split("/")[0] in _RESERVED

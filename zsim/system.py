@@ -18,7 +18,7 @@ from functools import lru_cache, partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from zsim import defence, messages, started, unix
-from zsim.clock import Clock, zone_offset
+from zsim.clock import SECOND, Clock, zone_offset
 from zsim.commands import Command, command, match, verb_known
 from zsim.config import profile, syslogconf
 from zsim.config.source import abbreviates
@@ -312,14 +312,17 @@ class System:
         offset = self.offset
         rules, _ = self.syslog_rules()
         deliveries: list[syslogd.Delivery] = []
+        routes: dict[int, list[str]] = {}  # by day
         for block in records.blocks(logged, self._form[1], offset, writer):
             if isinstance(block, LogRecord):
                 deliveries += self._to_syslogd([block])
                 continue
-            for path in syslogd.paths(rules, writer._replace(time=block.time), offset):
-                if syslogd.creates(daemon.options) or self.files.there(path):
-                    self.files.append(path, block.octets)
-                    deliveries.append(syslogd.Delivery(path, None, block.lines))
+            day = (block.time // SECOND + offset) // syslogd.DAY
+            if day not in routes:
+                paths = syslogd.paths(rules, writer._replace(time=block.time), offset)
+                routes[day] = [path for path in paths if syslogd.creates(daemon.options) or self.files.there(path)]
+            self.files.append_octets(routes[day], block.octets)
+            deliveries += [syslogd.Delivery(path, None, block.lines) for path in routes[day]]
         self.files.modes |= syslogd.modes(rules, daemon.options, self.clock.now, offset)
         return deliveries
 

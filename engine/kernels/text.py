@@ -25,17 +25,17 @@ POOL_MONTHS, POOL_DECIMALS = 0, 48  # where the pool has JanFeb..., and 00 to 99
 
 
 @kernel
-def render(cells, n, ops, parts, pool, starts, offset, slots, cursor, stamp, stride, out, ends):
-    """Write n rows; returns how many octets.
+def render(cells, n, begin, end, ops, parts, pool, starts, offset, slots, cursor, stamp, stride, out, ends):
+    """Write the rows from `begin` to `end` of n; returns how many octets.
 
     cells   i8[columns*n]    ops  i4[parts*OP]    pool  u1, the texts    starts  i8, where text t begins; it ends where
     the next one does    offset  seconds east of UTC, for stamps that ask for it
     slots   u1[BLOCK*stride + CHUNK]  scratch    cursor  i8[BLOCK]  scratch    stamp  u1[STAMP_ROOM + CHUNK]  scratch
-    out     u1[n*stride + CHUNK]    ends  i8[n]  results
+    out     u1[(end - begin)*stride + CHUNK]    ends  i8[end - begin]  results
     """
     total = 0
-    for first in range(0, n, BLOCK):
-        rows = min(BLOCK, n - first)
+    for first in range(begin, end, BLOCK):
+        rows = min(BLOCK, end - first)
         for i in range(rows):
             cursor[i] = i * stride
         for j in range(parts):
@@ -213,7 +213,7 @@ def render(cells, n, ops, parts, pool, starts, offset, slots, cursor, stamp, str
             for k in range(0, length, CHUNK):
                 chunk(slots, start + k, out, total + k)
             total += length
-            ends[first + i] = total
+            ends[first - begin + i] = total
     return total
 
 

@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     from engine.text import Part, Template
 
 PROTOCOLS = range(257)  # the last is one that is not known
+MOST_LINES = 2048  # of a block: as many as a processor's nearer caches hold
 FIELD_OF = {"source_port": "src_port", "dest_port": "dst_port", "type": "type", "code": "code"}  # the engine's name
 
 
 class Block(NamedTuple):
-    """Lines for syslogd that one writer made in one day: `time` is that of the first."""
+    """Lines for syslogd that one writer made in one day: `time` is that of the first. They last until the next
+    block."""
 
     time: int
-    octets: bytes
+    octets: memoryview
     lines: int
 
 
@@ -138,15 +140,14 @@ def blocks(logged: Logged, how: Format, offset: int, writer: LogRecord) -> Itera
     from engine.text import runs, write
 
     columns = journal.columns(how.template, how.sources, logged.frames, logged.judgement, logged.journal)
-    octets, ends = write(how.template, columns, offset)
     days = runs(how.template, columns, "time", syslogd.DAY * SECOND, offset * SECOND)
     reports = list(logged.reports)
-    edges = sorted({last for _, last in days} | {before for before, _ in reports})
+    edges = {last for _, last in days} | {before for before, _ in reports} | {*range(0, columns.count, MOST_LINES)}
     first = 0
-    for last in edges or [0]:
+    for last in sorted(edges):
         if last > first:
-            start = int(ends[first - 1]) if first else 0
-            yield Block(int(columns.cells[first]), bytes(octets[start : int(ends[last - 1])]), last - first)
+            octets, _ = write(how.template, columns, offset, first, last)
+            yield Block(int(columns.cells[first]), octets, last - first)
         while reports and reports[0][0] <= last:
             change = reports.pop(0)[1]
             yield writer._replace(time=change.time, text=str(trmd.change(change)))
