@@ -174,7 +174,9 @@ def hold_back(
         r = rule[i] - first
         if limit[r] == 0:
             continue
-        if now > refilled[r]:
+        if refilled[r] - now > interval:  # packets of the past: another time
+            refilled[r] = now
+        elif now > refilled[r]:
             credit[r] = min(interval, credit[r] + now - refilled[r])
             refilled[r] = now
         cost = interval // limit[r]

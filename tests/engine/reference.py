@@ -514,6 +514,8 @@ def held_back(events, accounts, interval):
         if rule is None or not accounts[rule]["limit"]:
             continue
         mine = accounts[rule]
+        if mine["refilled"] - time > interval:
+            mine["refilled"] = time
         mine["credit"] = min(interval, mine["credit"] + max(0, time - mine["refilled"]))
         mine["refilled"] = max(mine["refilled"], time)
         cost = interval // mine["limit"]

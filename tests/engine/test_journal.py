@@ -55,7 +55,7 @@ def test_quotas__let_through_and_report_what_the_twin_does(seed, compiled) -> No
     accounts = [some_account(chance) for _ in range(chance.randrange(1, 5))]
     now, events = 300, []
     for _ in range(chance.randrange(200)):
-        now += chance.choice((0, 0, 1, 5, 40, 400, -30))
+        now += chance.choice((0, 0, 1, 5, 40, 400, -30, chance.choice((5, -900))))
         events.append((now, chance.choice((None, *range(len(accounts))))))
     n, first = len(events), 7
     time = as_array([time for time, _ in events], "i8", compiled)

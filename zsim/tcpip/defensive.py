@@ -451,6 +451,8 @@ def admitted(one: Installed, time: int) -> bool:
     limit = one.defence.loglimit
     if limit == 0:
         return True
+    if one.refilled - time > INTERVAL:  # packets of the past: another time
+        one.refilled = time
     one.credit = min(INTERVAL, one.credit + max(0, time - one.refilled))
     one.refilled = max(one.refilled, time)
     cost = INTERVAL // limit
