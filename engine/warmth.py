@@ -11,7 +11,7 @@ from engine.compile import SHAPES, MatchTable, ahead, compile_rules
 from engine.datagrams import Trains, reassemble
 from engine.fields import STATUSES
 from engine.headers import decode
-from engine.journal import PLACE, RULE, TIME, Journal, Quotas, columns, limited, list_told
+from engine.journal import PLACE, RULE, TIME, Journal, Quotas, Source, columns, limited, list_told
 from engine.judge import Judgement, RuleSet, judge, logged
 from engine.kernels import telling_compilation
 from engine.rewrite import rewrite
@@ -58,8 +58,9 @@ def _use(frames: Frames) -> None:
 
 def _write(frames: Frames, judgement: Judgement, journal: Journal) -> None:
     """Text of a batch, and quotas on it."""
-    template = Template((Number("rule"), Address("version", "src_addr"), Stamp("time", "%S"), Number("place"),
-    Number("a"))) sources = {"rule": RULE, "place": PLACE, "time": TIME, "a": {1: "type"}}
+    parts = Number("rule"), Address("version", "src_addr"), Stamp("time", "%S"), Number("place"), Number("a")
+    template = Template(parts)
+    sources: dict[str, Source] = {"rule": RULE, "place": PLACE, "time": TIME, "a": {1: "type"}}
     made = columns(template, sources, frames, judgement, journal)
     runs(template, made, "time", 1)
     write(template, made)
