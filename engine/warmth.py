@@ -17,7 +17,7 @@ from engine.kernels import telling_compilation
 from engine.rewrite import rewrite
 from engine.rules import Rule, Test
 from engine.sums import sums, tally
-from engine.text import Address, Number, Stamp, Template, runs, write
+from engine.text import Address, Columns, Number, Stamp, Template, runs, write
 from engine.vantage import orient, place
 
 _PING = bytes.fromhex("4500001c00000000400100000a0000010a0000020800f7ff00000000")
@@ -61,7 +61,8 @@ def _write(frames: Frames, judgement: Judgement, journal: Journal) -> None:
     parts = Number("rule"), Address("version", "src_addr"), Stamp("time", "%S"), Number("place"), Number("a")
     template = Template(parts)
     sources: dict[str, Source] = {"rule": RULE, "place": PLACE, "time": TIME, "a": {1: "type"}}
-    made = columns(template, sources, frames, judgement, journal)
+    columns(template, sources, frames, judgement, journal)
+    made = Columns.of(template, dict.fromkeys(template.columns, (0,)), compiled=True)
     runs(template, made, "time", 1)
     write(template, made)
     limited(journal, frames, judgement, Quotas(0, 1, *(as_array([0], "i8", True) for _ in range(7))))

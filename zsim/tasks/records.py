@@ -106,7 +106,9 @@ def _gaps(prepared: Prepared) -> tuple[tuple[str, ...], list[tuple[bytes, ...]]]
             if not told:
                 rows.append(None)
                 continue
-            names, gaps = _of_rule(rule, trmd.CAUSES[trmd.cause(rule, simulated)].message.line)
+            found, gaps = _of_rule(rule, trmd.CAUSES[trmd.cause(rule, simulated)].message.line)
+            assert names in ((), found), "packet messages with their values in different orders"
+            names = found
             rows.append(gaps)
     some = next((row for row in rows if row is not None), ())
     return names, [tuple(row[at] if row is not None else some[at] for row in rows) for at in range(len(some))]
