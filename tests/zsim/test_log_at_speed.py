@@ -6,7 +6,7 @@ import random
 from contextlib import suppress
 
 import pytest
-from systems import PCAPS, RAW_IP, chain, icmp, ip4, ip6, policy, rule, system, tcp, udp, unstarted
+from systems import PCAPS, RAW_IP, chain, icmp, ip4, ip6, play, policy, rule, system, tcp, udp, unstarted
 from test_dmd import conf
 
 import engine
@@ -39,6 +39,19 @@ def logs(files: dict[str, str], path: str, compiled: bool, timezone: str = "GMT0
 def test_lines__are_the_same_in_both_modes(path, text) -> None:
     plain, compiled = (logs(chain(text), str(path), mode, "EST5") for mode in (False, True))
     assert compiled == plain
+
+
+def test_record__of_november_17_in_compiled_mode() -> None:
+    """The real record that the reference quotes."""
+    servers = rule("Servers", source="10.1.1.2", dest="All4", service="Protocol Icmp", action="deny-log")
+    made = system(chain(policy(servers)))
+    play(made, icmp("10.1.0.2", "10.1.1.2", 8), compiled=True, time=1_700_226_557 * SECOND)
+    assert made.files.added("/var/log/TRMD1I.2023.11.17") == (
+        "Nov 17 13:09:17 S0W1 TRMD.TCPIP[16842781]: EZD0815I Packet denied by policy: 11/17/2023 13:09:17.00 "
+        "filter rule= Servers ext= 2 sipaddr= 10.1.0.2 dipaddr= 10.1.1.2 proto= icmp(1) type= 8 code= 0 -= "
+        "Interface= 10.1.1.2 (I) secclass= 255 dest= local len= 84 vpnaction= N/A tunnelID= N/A ifcname= ETH1 "
+        "fragment= N\n"
+    )
 
 
 # ---- made to be hard: midnights, zones, every direction, defensive filters ------------------------------------------
