@@ -10,12 +10,14 @@ Neighbours that read nothing, or the same column of texts, are made one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from engine.arrays import Array, as_array, blank, is_compiled, zeros
 
+DIRECTIVES = "YmdebHMS"
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
@@ -71,8 +73,10 @@ class Template:
     def __init__(self, parts: Iterable[Part]) -> None:
         self.parts = _folded(parts)
         self.columns: dict[str, int] = {}  # name: first column
+        self._wide: dict[str, int] = {}  # name: how many
         self._size = 0
-        self.texts = [MONTHS.encode() + b"00" * 6, *(b"%02d" % n for n in range(100))]
+        # What the kernel makes stamps of, at the beginning of the pool; see POOL_MONTHS and POOL_DECIMALS.
+        self.texts = [MONTHS.encode().ljust(48), *(b"%02d" % n for n in range(100))]
         self.ops: list[int] = []
         self.stride = 0
         for part in self.parts:
@@ -82,6 +86,8 @@ class Template:
         self._memory: dict[bool, tuple[Array, ...]] = {}
 
     def _column(self, name: str, words: int = 1) -> int:
+        if self._wide.setdefault(name, words) != words:
+            raise ValueError(f"column {name} is both an address and a number")
         if name not in self.columns:
             self.columns[name] = self._size
             self._size += words
@@ -114,9 +120,13 @@ class Template:
             case Stamp(column, form, local):
                 op = (kernels.STAMP, self._column(column), self._text(form.encode()), int(local))
                 room = kernels.STAMP_ROOM
-                if 2 * len(form) > room:  # no directive makes more of itself than twice its length
+                if 2 * len(form.encode()) > room:  # no directive makes more of itself than twice its length
                     raise ValueError(f"{form!r} is too long for a stamp")
+                if unknown := set(re.findall("%(.?)", form)) - set(DIRECTIVES):
+                    raise ValueError(f"{form!r} has %{unknown.pop()}; a stamp knows %{' %'.join(DIRECTIVES)}")
             case Fraction(column, digits):
+                if not 0 <= digits <= 9:
+                    raise ValueError(f"a second has 9 digits, not {digits}")
                 op, room = (kernels.FRACTION, self._column(column), 0, digits), 9
             case _:
                 raise TypeError(f"{part!r} is no part of a template")

@@ -80,9 +80,19 @@ def test_stamp__over_midnights_leap_days_and_ends_of_years(compiled, offset) -> 
         assert expected[3] == "Dec 31 23:59:59 | 12/31/1999 23:59:59.99"
 
 
-def test_stamp__too_long_is_refused() -> None:
-    with pytest.raises(ValueError, match="too long"):
-        Template((Stamp("t", "%Y" * 40),))
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ((Stamp("t", "%Y" * 40),), "too long"),
+        ((Stamp("t", "%H:%j"),), "has %j"),
+        ((Stamp("t", "100%"),), "has %;"),
+        ((Fraction("t", 10),), "9 digits"),
+        ((Number("a"), Address("version", "a")), "both an address and a number"),
+    ],
+)
+def test_template__that_cannot_be_written_is_refused(parts, why) -> None:
+    with pytest.raises(ValueError, match=why):
+        Template(parts)
 
 
 def test_template__makes_one_part_of_neighbours() -> None:
