@@ -18,7 +18,7 @@ from functools import lru_cache, partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from zsim import defence, messages, started, unix
-from zsim.clock import Clock, zone_offset
+from zsim.clock import SECOND, Clock, zone_offset
 from zsim.commands import Command, command, match, verb_known
 from zsim.config import profile, syslogconf
 from zsim.config.source import abbreviates
@@ -26,11 +26,13 @@ from zsim.facts import choosing
 from zsim.files import Files, unix_path
 from zsim.findings import ERROR, UNKNOWN, Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage
-from zsim.tasks import pagent, pagentlog, pasearch, syslogd, trmd, trmdstat
+from zsim.tasks import pagent, pagentlog, pasearch, records, syslogd, trmd, trmdstat
 from zsim.tasks.dmd import Ask, Dmd
 from zsim.tasks.syslogd import LogRecord
 from zsim.tcpip import interfaces, ipsec, stack, traffic
 from zsim.tcpip.defensive import Change
+from zsim.tcpip.filters import FilterRule
+from zsim.tcpip.logged import Logged
 from zsim.tcpip.stack import Stack
 from zsim.unix import Answer
 
@@ -119,6 +121,7 @@ class System:
     configured: tuple[pagent.Configured, ...] = ()  # the policy the agent holds
     dmd: Dmd = field(default_factory=Dmd)
     facts: dict[str, Any] = field(default_factory=dict)  # what system.yaml chooses instead of zsim.facts
+    _form: tuple[tuple[FilterRule, ...], records.Format] | None = None  # of the lines of these filters
 
     # ---- starting ----------------------------------------------------------------------------------------------
 
@@ -272,10 +275,19 @@ class System:
         import engine
 
         prepared = prepared or self.prepare(engine.is_compiled(frames.start))
+        deliveries = []
+        last = self.clock.now
+        if frames.count:  # what is due before the first packet stands before what is logged of it
+            self.clock.advance_to(int(frames.time[0]))
+            deliveries = defence.tick(self, int(frames.time[0]))
+            last = engine.sums(frames).last
         outcome = traffic.receive(prepared, frames, interface, rewrites)
-        if frames.count:
-            self.clock.advance_to(engine.sums(frames).last)
-        return outcome, self._log(outcome.events) + defence.tick(self)
+        self.clock.advance_to(last)
+        if isinstance(outcome.events, Logged):
+            deliveries += self._log_lines(outcome.events, prepared)
+        else:
+            deliveries += self._log(outcome.events)
+        return outcome, deliveries + defence.tick(self, last)
 
     @_by_its_facts
     def tick(self) -> None:
@@ -289,6 +301,31 @@ class System:
             return []
         return self._to_syslogd([trmd.record(event, self.stack.name, task.user, task.job) for event in events])
 
+    def _log_lines(self, logged: Logged, prepared: traffic.Prepared) -> list[syslogd.Delivery]:
+        """The same for a batch in compiled mode, whose records are written all at once."""
+        task, daemon = self.task_of(TRMD), self.task_of(SYSLOGD)
+        if task is None or not task.running or daemon is None or not daemon.running or not len(logged):
+            return []
+        writer = trmd.writer(self.stack.name, task.user, task.job)
+        if self._form is None or self._form[0] is not prepared.rows:
+            self._form = prepared.rows, records.form(prepared, self.sysname, writer.tag)
+        offset = self.offset
+        rules, _ = self.syslog_rules()
+        deliveries: list[syslogd.Delivery] = []
+        routes: dict[int, list[str]] = {}  # by day
+        for block in records.blocks(logged, self._form[1], offset, writer):
+            if isinstance(block, LogRecord):
+                deliveries += self._to_syslogd([block])
+                continue
+            day = (block.time // SECOND + offset) // syslogd.DAY
+            if day not in routes:
+                paths = syslogd.paths(rules, writer._replace(time=block.time), offset)
+                routes[day] = [path for path in paths if syslogd.creates(daemon.options) or self.files.there(path)]
+            self.files.append_octets(routes[day], block.octets)
+            deliveries += [syslogd.Delivery(path, None, block.lines) for path in routes[day]]
+        self.files.modes |= syslogd.modes(rules, daemon.options, self.clock.now, offset)
+        return deliveries
+
     def _to_syslogd(self, records: list[LogRecord]) -> list[syslogd.Delivery]:
         """Records to files, by syslog.conf; without syslogd nothing is kept."""
         daemon = self.task_of(SYSLOGD)
@@ -298,10 +335,11 @@ class System:
         rules, _ = self.syslog_rules()
         deliveries = syslogd.deliver(rules, records, offset)
         if not syslogd.creates(daemon.options):
-            deliveries = [each for each in deliveries if isinstance(self.files.get(each.path), str)]
+            deliveries = [each for each in deliveries if self.files.there(each.path)]
         lines: dict[str, list[str]] = {}
-        for path, record in deliveries:
-            lines.setdefault(path, []).append(syslogd.line(record, self.sysname, offset) + "\n")
+        for path, record, _ in deliveries:
+            if record is not None:
+                lines.setdefault(path, []).append(syslogd.line(record, self.sysname, offset) + "\n")
         for path, written in lines.items():
             self.files.append(path, "".join(written))
         self.files.modes |= syslogd.modes(rules, daemon.options, self.clock.now, offset)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from zsim.clock import SECOND, moment, syslog_time
 from zsim.config.syslogconf import PRIORITIES, Rule
 from zsim.files import unix_path
 from zsim.findings import Finding, finding
+
+if TYPE_CHECKING:
+    from engine.text import Part
 
 # Conversion specifiers replaced in a destination's path. (syslogd_dest)
 SPECIFIERS = ("%Y", "%m", "%d")
@@ -29,8 +32,11 @@ class LogRecord(NamedTuple):
 
 
 class Delivery(NamedTuple):
+    """Lines for a file: one, of `record`, or in a block so many."""
+
     path: str
-    record: LogRecord
+    record: LogRecord | None
+    lines: int = 1
 
 
 def creates(options: str) -> bool:
@@ -62,15 +68,21 @@ def modes(rules: tuple[Rule, ...], options: str, time: int, offset: int) -> dict
 
 def deliver(rules: tuple[Rule, ...], records: list[LogRecord], offset: int) -> list[Delivery]:
     """Where each record goes, in the order of records and rules. `offset` is syslogd's time zone in seconds."""
-    paths: dict[tuple[str, str, str, str, int], tuple[str, ...]] = {}  # of a writer on one day
+    known: dict[tuple[str, str, str, str, int], tuple[str, ...]] = {}  # of a writer on one day
     found = []
     for record in records:
         key = (record.user, record.job, record.facility, record.priority, (record.time // SECOND + offset) // DAY)
-        if key not in paths:
-            named = [rule.destination for rule in rules if rule.takes(*key[:3], PRIORITIES[record.priority])]
-            paths[key] = tuple(sorted({path(name, record.time, offset) for name in named if is_file(name)}))
-        found += [Delivery(path, record) for path in paths[key]]
+        if key not in known:
+            known[key] = paths(rules, record, offset)
+        found += [Delivery(path, record) for path in known[key]]
     return found
+
+
+def paths(rules: tuple[Rule, ...], record: LogRecord, offset: int) -> tuple[str, ...]:
+    """The files one record goes to, and all others of its writer on that day."""
+    severity = PRIORITIES[record.priority]
+    named = [rule.destination for rule in rules if rule.takes(record.user, record.job, record.facility, severity)]
+    return tuple(sorted({path(name, record.time, offset) for name in named if is_file(name)}))
 
 
 def is_file(destination: str) -> bool:
@@ -89,3 +101,10 @@ def path(destination: str, time: int, offset: int) -> str:
 def line(record: LogRecord, sysname: str, offset: int) -> str:
     """One record as the file has it: `Mmm dd hh:mm:ss host tag[pid]: text`. (seed)"""
     return f"{syslog_time(record.time, offset)} {sysname} {record.tag}: {record.text}"
+
+
+def head(sysname: str, tag: str) -> tuple[Part, ...]:
+    """What `line` puts in front of the text, as parts of a template of engine.text with a column `time`."""
+    from engine.text import Stamp
+
+    return Stamp("time", "%b %e %H:%M:%S", local=True), f" {sysname} {tag}: "
