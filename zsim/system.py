@@ -118,7 +118,7 @@ class System:
     users: tuple[str, ...] = ()
     clock: Clock = field(default_factory=Clock)
     readings: dict[str, Reading] = field(default_factory=dict)  # by task
-    configured: tuple[pagent.Configured, ...] = ()  # the policy the agent holds
+    configured: Sequence[pagent.Configured] = ()  # the policy the agent holds
     dmd: Dmd = field(default_factory=Dmd)
     facts: dict[str, Any] = field(default_factory=dict)  # what system.yaml chooses instead of zsim.facts
     _form: tuple[tuple[FilterRule, ...], records.Format] | None = None  # of the lines of these filters

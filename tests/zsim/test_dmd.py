@@ -556,11 +556,11 @@ def test_state__survives_the_database() -> None:
     sh(system, f"{ADD} loglimit 1 -N one")
     sh(system, f"{ADD} -N g -G")
     play(system, PING, PING)
-    state = State(system.stack, system.clock.now, {}, {}, (), system.dmd)
+    state = State(system.stack, system.clock.now, {}, {}, system.dmd)
     back = msgspec.json.decode(msgspec.json.encode(state), type=State)
     assert (back.stack.defensive, back.dmd) == (system.stack.defensive, system.dmd)
     old = msgspec.json.decode(msgspec.json.encode({"stack": {"name": "TCPIP"}, "clock": 0, "running": {},
-                                                   "readings": {}, "configured": []}), type=State)  # fmt: skip
+                                                   "readings": {}}), type=State)  # fmt: skip
     assert (old.dmd, old.stack.defensive.filters) == (Dmd(), [])
 
 
