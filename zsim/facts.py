@@ -131,6 +131,17 @@ FACTS = {
         Fact("log-pid", 16842781, CHOICE, "process number of TRMD1 in the syslogd header"),
         Fact("trmdstat-counts-filter-records", False, CHOICE, "whether IP filter records count as TRM records scanned"),
         Fact("syslog-names-fold", True, CHOICE, "user ids and job names of syslog.conf compare without case"),
+        # RACF
+        Fact("racf-first-user", "IBMUSER", CHOICE, "owner of what the RACF commands of a system's start define"),
+        Fact("racf-first-group", "SYS1", CHOICE, "the group there is before any command; those whom system.yaml names are in it"),
+        Fact("racf-uacc", "NONE", UNCONFIRMED, "UACC of RDEFINE without one, in classes other than SERVAUTH and FACILITY"),
+        Fact("racf-list-of-groups", True, UNCONFIRMED, "all groups of a user count, not only the default group"),
+        Fact("racf-specificity", ("literal", "%", "*", "**"), UNCONFIRMED, "of two generic profiles that cover a resource the one decides that has the earlier of these where they first differ"),
+        Fact("racf-warning-allows", True, UNCONFIRMED, "a profile in WARNING mode allows what its list refuses, with ICH408I"),
+        Fact("racf-refresh-lists", False, CHOICE, "SETROPTS RACLIST(class) REFRESH of a class that is not RACLISTed makes it so"),
+        Fact("racf-longest-name", 246, UNCONFIRMED, "characters in the name of a general resource profile"),
+        Fact("racf-classes", ("SERVAUTH", "FACILITY", "OPERCMDS", "RACFVARS", "DIGTCERT", "DIGTRING", "DIGTNMAP", "DIGTCRIT", "STARTED", "SURROGAT", "APPL", "UNIXPRIV", "LOGSTRM", "TSOAUTH", "CSFSERV", "CSFKEYS", "XFACILIT", "RDATALIB", "JESSPOOL", "SDSF"), UNCONFIRMED, "classes there are; checks are made in SERVAUTH, FACILITY and OPERCMDS, the profiles of the others are kept"),
+        Fact("racf-superuser-switches", True, CHOICE, "READ to BPX.SUPERUSER counts as UID 0 at once, without su"),
         # files
         Fact("profile-search", "PROFILE", CHOICE, "name in system.yaml of the stack's profile data set"),
         Fact("pagent-log-file", "/tmp/pagent.log", CHOICE, "Policy Agent's log when nothing names one"),

@@ -42,7 +42,9 @@ class Place(NamedTuple):
 
 SETTINGS = "system.yaml"
 STATE = "state.db"
-_KEYS = {"sysname", "release", "stack", "timezone", "codepage", "symbols", "users", "datasets", "tasks", "facts"}
+_KEYS = {
+    "sysname", "release", "stack", "timezone", "codepage", "symbols", "users", "datasets", "tasks", "racf", "facts",
+}  # fmt: skip
 _TASK_KEYS = {"program", "user", "options", "environment", "file"}
 # At the top of a folder: not z/OS UNIX files.
 _RESERVED = {SETTINGS, STATE, f"{STATE}-wal", f"{STATE}-shm", f"{STATE}-journal", "captures", "README.md"}
@@ -117,6 +119,7 @@ def open_system(place: Place) -> System:
         tuple(str(user).upper() for user in settings.data.get("users") or ("IBMUSER",)),
     )  # fmt: skip
     system.facts = settings.facts()
+    system.racf_files = settings.racf()
     system.symbols.setdefault("SYSNAME", system.sysname)
     return system
 
@@ -178,6 +181,18 @@ class _Settings:
         if not isinstance(value, dict):
             self.fail(key, f"{key} needs names and values below it")
         return dict(value)
+
+    def racf(self) -> tuple[tuple[str, Where], ...]:
+        """The files of RACF commands: one name, or a list of them."""
+        given = self.data.get("racf") or []
+        names = given if isinstance(given, list) else [given]
+        if not all(isinstance(name, str) and name for name in names):
+            self.fail("racf", "racf needs the name of a file of RACF commands, or a list of names")
+        places = [("racf", str(at)) if isinstance(given, list) else ("racf",) for at in range(len(names))]
+        return tuple(
+            (str(name), Where(SETTINGS, *self.places.get(place, (1, 1))))
+            for name, place in zip(names, places, strict=True)
+        )
 
     def facts(self) -> dict[str, Any]:
         """The facts this system chooses for itself."""

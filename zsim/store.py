@@ -21,6 +21,7 @@ from zsim import profiles
 from zsim.clock import SECOND
 from zsim.later import Later
 from zsim.profiles import Place, ProfileError
+from zsim.racf.database import Racf
 from zsim.system import Reading, System
 from zsim.tasks.dmd import Dmd
 from zsim.tasks.pagent import Configured
@@ -47,6 +48,7 @@ class State:
     running: dict[str, bool]
     readings: dict[str, Reading]
     dmd: Dmd = field(default_factory=Dmd)
+    racf: Racf | None = None
 
 
 def wall_clock() -> int:
@@ -201,6 +203,8 @@ def _restore(system: System, kept: _Kept) -> None:
             found.hits = kept.later(HITS.format(name), list[Hits])
     system.stack, system.clock.now, system.readings = state.stack, state.clock, state.readings
     system.configured, system.dmd = kept.later(CONFIGURED, list[Configured]), state.dmd
+    system.racf = state.racf
+    system.start_racf()  # for a memory from before there was one
     for task in system.tasks.values():
         task.running = state.running.get(task.name, False)
 
@@ -214,5 +218,5 @@ def _save(system: System, kept: _Kept) -> None:
         kept.write(FILTERS.format(name), found.filters if found is not None else ())
         kept.write(HITS.format(name), found.hits if found is not None else ())
     kept.write(CONFIGURED, system.configured)
-    state = State(replace(stack, **bare), system.clock.now, running, system.readings, system.dmd)
+    state = State(replace(stack, **bare), system.clock.now, running, system.readings, system.dmd, system.racf)
     kept.put(STATE, msgspec.json.encode(state))

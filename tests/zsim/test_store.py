@@ -96,7 +96,7 @@ def test_session__a_damaged_part_is_said(place) -> None:
     with sqlite3.connect(place.folder / profiles.STATE) as connection:
         connection.execute("UPDATE part SET octets = '[[1]]' WHERE name = 'policy.filters'")
     with pytest.raises(ProfileError, match="remove it"), store.session(place, False, NOW) as system:
-        system.shell("ipsec -f display")
+        system.ipsec(["-f", "display"])
 
 
 # ---- older databases ------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ MODULES = {
     "systems": ("check", "new", "systems", "facts", "completion", "demo", "warm"),
     "traffic": ("replay", "decode", "send", "bench"),
     "logs": ("logstat",),
+    "authority": ("tso", "explain-access"),
 }
 COMMANDS = {name: module for module, names in MODULES.items() for name in names}
 
@@ -36,7 +37,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        found: click.Command = getattr(import_module(f"zsim.cli.{COMMANDS[name]}"), name)
+        found: click.Command = getattr(import_module(f"zsim.cli.{COMMANDS[name]}"), name.replace("-", "_"))
         return found
 
     def resolve_command(

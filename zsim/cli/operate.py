@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import click
 
@@ -16,8 +17,11 @@ from zsim.cli.terminal import (
     place_of,
     session,
     system_option,
+    tell_console,
     tell_doubts,
     tell_note,
+    user_of,
+    user_option,
     why_in_force,
 )
 from zsim.findings import NOTE, UNKNOWN
@@ -27,10 +31,11 @@ from zsim.findings import NOTE, UNKNOWN
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": ["--help"]}
 )
 @system_option
+@user_option
 @click.option("--json", "as_json", is_flag=True, help="The report's rows as JSON (ours, not the real command's).")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
-def ipsec(ctx: click.Context, system: str | None, as_json: bool, words: tuple[str, ...]) -> None:
+def ipsec(ctx: click.Context, system: str | None, user: str, as_json: bool, words: tuple[str, ...]) -> None:
     """The z/OS UNIX command ipsec, with its own options and exit codes.
 
     \b
@@ -39,12 +44,16 @@ def ipsec(ctx: click.Context, system: str | None, as_json: bool, words: tuple[st
       zsim ipsec -s mysys -f display -n icmpinspecific2
       zsim ipsec --json -f display -c profile
       zsim ipsec -s mysys -f default
+      zsim ipsec --user START1 -f display
     """
     words, later = _ours(words)
     as_json, place = as_json or later.get("--json") == "", place_of(ctx, later.get("-s") or system)
     with session(place, write=True) as running:
-        answer = running.ipsec(words)
+        answer = running.ipsec(words, user_of(running, later.get("--user") or user))
         tell_doubts(running)
+        if answer.console:
+            tell_note(f'zsim explain-access {running.user(later.get("--user") or user)} "ipsec {shlex.join(words)}"')
+    tell_console(answer.console)
     if as_json and answer.report is not None:
         click.echo(json.dumps(answer.report.to_json(), indent=2))
     elif as_json:
@@ -56,14 +65,14 @@ def ipsec(ctx: click.Context, system: str | None, as_json: bool, words: tuple[st
 
 
 def _ours(words: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """zsim's own --json and -s SYSTEM where they stand among the words of ipsec (whose -y display has a -s too)."""
+    """zsim's own --json, --user USER and -s SYSTEM where they stand among the words of ipsec (-y display has a -s)."""
     rest, ours = [], {}
     pending = list(words)
     while pending:
         word = pending.pop(0)
         if word == "--json":
             ours[word] = ""
-        elif word == "-s" and pending and "-y" not in words:
+        elif (word == "--user" and pending) or (word == "-s" and pending and "-y" not in words):
             ours[word] = pending.pop(0)
         else:
             rest.append(word)
@@ -72,7 +81,7 @@ def _ours(words: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
 
 @click.command()
 @system_option
-@click.option("--user", default="", help="Who types it; default the first user of system.yaml.")
+@user_option
 @click.argument("line")
 @click.pass_context
 def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
@@ -86,9 +95,10 @@ def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
     """
     place = place_of(ctx, system)
     with session(place, write=True) as running:
-        answer = running.shell(line, user)
+        answer = running.shell(line, user_of(running, user))
         if place.bundled and running.files.replaced:
             tell_note(f"{place.name} is bundled: no file is kept; zsim new DIR makes a system that remembers")
+    tell_console(answer.console)
     click.echo(answer.text, nl=False)
     click.echo(answer.errors, nl=False, err=True)
     ctx.exit(answer.code)
@@ -139,10 +149,11 @@ def filters(
 
 @click.command()
 @system_option
+@click.option("--user", default="", metavar="USER", help="Who types it; default the master console.")
 @json_option
 @click.argument("line")
 @click.pass_context
-def console(ctx: click.Context, system: str | None, as_json: bool, line: str) -> None:
+def console(ctx: click.Context, system: str | None, user: str, as_json: bool, line: str) -> None:
     """An operator command, and what the console answers.
 
     \b
@@ -155,7 +166,7 @@ def console(ctx: click.Context, system: str | None, as_json: bool, line: str) ->
     if place.bundled:
         tell_note(f"{place.name} is bundled: nothing is kept; zsim new DIR makes a system that remembers")
     with session(place, write=True, tell_changes=False) as running:
-        reply = running.console(line)
+        reply = running.console(line, user_of(running, user) if user else "")
         if as_json:
             findings = [finding_row(running, each) for each in reply.findings]
             click.echo(json.dumps({"messages": [str(each) for each in reply.messages], "findings": findings}, indent=2))

@@ -16,7 +16,7 @@ function keywords may be abbreviated. Source: halu101, the ipsec command; ipsecd
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from zsim.clock import ctime
@@ -143,15 +143,19 @@ class Asked(NamedTuple):
 
 def run(
     words: Sequence[str], stacks: Mapping[str, Stack], default_stack: str, release: str, now: int, offset: int,
-    everywhere: Sequence[Installed] | None = None,
+    everywhere: Sequence[Installed] | None = None, refused: Callable[[Sequence[Qualifiers]], str] = lambda names: "",
 ) -> Result:  # fmt: skip
     """Carry out one ipsec command line, without the word `ipsec`. Nothing is changed: a request to change something
-    comes back as `action`. `everywhere` are the global defensive filters, None while DMD does not run."""
+    comes back as `action`. `everywhere` are the global defensive filters, None while DMD does not run; `refused` says
+    of which of the resources a request needs the user has no READ access to, or ""."""
     codes = fact("ipsec-exit-codes")
     if list(words) in (["-?"], ["-h"]):
         return Result(0, text=f"{usage()}\n")
     try:
         request = parse(words, default_stack)
+        why = refused(resources(request, stacks))
+        if why:
+            return Result(codes["authority"], errors=(f"ipsec: {why}",))
         if request.client:
             why = f"NSS client {request.client} is not known: no NSS server runs"
             return Result(codes["stack"], errors=(f"ipsec: {why}",))
@@ -170,6 +174,31 @@ def run(
     except _Usage as why:
         primary = next((word for word in words if word in USAGES), "")
         return Result(codes["usage"], errors=(f"ipsec: {why}", usage(primary)))
+
+
+# The resources of class SERVAUTH behind EZB.IPSECCMD.sysname, READ to each. (NS servauthprofile)
+DMD_GLOBAL = "DMD_GLOBAL"
+Qualifiers = tuple[str, ...]
+
+
+def resources(request: Request, stacks: Iterable[str]) -> list[Qualifiers]:
+    """What a request needs: qualifiers, with "" for the name of the system. -G changes need the authority over each
+    stack too."""
+    way = "DISPLAY" if request.function in ("display", "") else "CONTROL"
+    if request.client:
+        return [("EZB", "NETMGMT", "", request.client.upper(), "IPSEC", way)]
+    if not request.everywhere:
+        return [("EZB", "IPSECCMD", "", request.stack, way)]
+    affected = stacks if way == "CONTROL" else ()
+    return [("EZB", "IPSECCMD", "", each, way) for each in (DMD_GLOBAL, *affected)]
+
+
+def needed(words: Sequence[str], default_stack: str, stacks: Iterable[str]) -> list[Qualifiers]:
+    """The resources of a command line. Raises ValueError."""
+    try:
+        return resources(parse(words, default_stack), stacks)
+    except _Usage as why:
+        raise ValueError(f"ipsec: {why}") from None
 
 
 # ---- words ----------------------------------------------------------------------------------------------------
