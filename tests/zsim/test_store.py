@@ -75,16 +75,22 @@ def test_session__a_failed_command_leaves_nothing(place) -> None:
     with store.session(place, write=True, now=NOW):
         pass
     before = parts(place)
-    with pytest.raises(RuntimeError), store.session(place, write=True, now=NOW) as system:
-        system.shell("ipsec -f default")
-        raise RuntimeError
+
+    def failing() -> None:
+        with store.session(place, write=True, now=NOW) as system:
+            system.shell("ipsec -f default")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        failing()
     assert parts(place) == before
 
 
 def test_later__reads_once_and_on_use() -> None:
     asked = []
     made: Later[int] = Later(lambda: asked.append(1) or [1, 2, 3])
-    assert made.unread and not asked
+    assert made.unread
+    assert not asked
     assert (list(made), len(made), made[1], made[-1]) == ([1, 2, 3], 3, 2, 3)
     made[0] = 7
     assert (made.items, asked, made.unread) == ([7, 2, 3], [1], False)
