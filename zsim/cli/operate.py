@@ -122,9 +122,13 @@ def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
     show_default=True,
     help="order is the order of search.",
 )
+@click.option("--watch", is_flag=True, help="Show the table again and again, until Ctrl-C.")
+@click.option("--every", default=2.0, show_default=True, type=click.FloatRange(0.1, 3600), help="Seconds, of --watch.")
+@click.option("--times", default=0, type=click.IntRange(0), metavar="N", help="End --watch after N tables.")
 @click.pass_context
 def filters(
-    ctx: click.Context, system: str | None, as_json: bool, matched: bool | None, layers: tuple[str, ...], sort: str
+    ctx: click.Context, system: str | None, as_json: bool, matched: bool | None, layers: tuple[str, ...], sort: str,
+    watch: bool, every: float, times: int,
 ) -> None:  # fmt: skip
     """The filters in force as a table: what each tests and how often it matched.
 
@@ -133,17 +137,30 @@ def filters(
       zsim filters
       zsim filters -s mysys --matched --sort matches
       zsim filters -s mysys --layer defensive --json
+      zsim filters -s mysys --matched --watch
     """
     from zsim import listing
 
-    with session(place_of(ctx, system), write=True) as running:
-        running.tick()
-        code, every, why = tell_doubts(running), listing.rows(running), why_in_force(running)
-    rows = listing.chosen(every, matched, layers, sort)
+    place = place_of(ctx, system)
+
+    def look(told: bool = True) -> tuple[int, str, list[listing.Row], int]:
+        """The exit code, why these filters are in force, those that are chosen, and of how many."""
+        with session(place, write=True, tell_changes=told) as running:
+            running.tick()
+            code = tell_doubts(running) if told else FINE
+            found, why = listing.rows(running), why_in_force(running)
+        return code, why, listing.chosen(found, matched, layers, sort), len(found)
+
+    if watch:
+        from zsim.cli import watching
+
+        watching.tables(lambda: look(told=False)[1:], as_json, every, times)
+        ctx.exit(FINE)
+    code, why, rows, of = look()
     if as_json:
-        click.echo(json.dumps({"schema": listing.SCHEMA, "why": why, "of": len(every), "filters": rows}, indent=2))
+        click.echo(json.dumps({"schema": listing.SCHEMA, "why": why, "of": of, "filters": rows}, indent=2))
     else:
-        click.echo(f"{listing.table(rows)}{len(rows)} of {len(every)} filters; {why}")
+        click.echo(f"{listing.table(rows)}{len(rows)} of {of} filters; {why}")
     ctx.exit(code)
 
 

@@ -23,7 +23,7 @@ Rows = list[dict[str, str]]
 
 HEADING = """\
 
-CS {release} ipsec  Stack Name: {stack}  {time}
+CS {release} ipsec  {label}: {stack}  {time}
 Primary:  {primary:<16}Function: {function:<19}Format:   {format}
 Source:   {source:<16}Scope:    {scope:<19}TotAvail: {available}
 """
@@ -115,10 +115,10 @@ def filters(head: Head, heading: str, exclude: Iterable[AddressRange], rows: Row
     ))  # fmt: skip
 
 
-def plain(head: Head, rows: Rows, format: str) -> Report:
+def plain(head: Head, rows: Rows, format: str, name: str) -> Report:
     """A report of something else: interfaces, or tunnels, of which there are none."""
     body = _body(INTERFACE_LABELS, (" ".join(INTERFACE_LABELS),), rows, format if rows else "detail")
-    named = tuple(each._replace(name="interfaces") if each.name else each for each in body)
+    named = tuple(each._replace(name=name) if each.name else each for each in body)
     return Report((Section("heading", HEADING, (head,)), *named, _footer(rows)))
 
 
