@@ -7,7 +7,7 @@ from typing import Any
 
 from zsim.clock import iso
 from zsim.system import System
-from zsim.tcpip import defensive, terms
+from zsim.tcpip import defensive, ipsec_reports, terms
 from zsim.tcpip.filters import DEFENSIVE, POLICY, PROFILE, FilterRule, Hits
 
 SCHEMA = "zsim.filters/1"
@@ -27,10 +27,8 @@ def rows(system: System) -> list[Row]:
     """Every filter that packets are judged by, in search order."""
     stack = system.stack
     found = [_row(each.rule, each.hits) for each in defensive.grouped(stack.defensive.filters)]
-    if stack.in_force is not None:
-        for at in stack.in_force.active(system.clock.now, system.offset):
-            if not stack.in_force.filters[at].hidden:
-                found.append(_row(stack.in_force.filters[at], stack.in_force.hits[at]))
+    shown = ipsec_reports.installed(stack.in_force, system.clock.now, system.offset)
+    found += [_row(each.rule, each.hits) for each in shown]
     return [{"order": at, **row} for at, row in enumerate(found, 1)]
 
 

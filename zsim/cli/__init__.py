@@ -7,6 +7,7 @@ own name, and is imported when it is used.
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from typing import Any
 
@@ -49,6 +50,7 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        gc.set_threshold(50_000, 20, 100)  # thousands of filters stay, and walking over them again and again finds nothing
         try:
             return super().invoke(ctx)
         except ProfileError as why:

@@ -15,6 +15,8 @@ from zsim.cli.terminal import (
     finding_text,
     json_option,
     place_of,
+    put,
+    put_json,
     session,
     system_option,
     tell_console,
@@ -55,11 +57,11 @@ def ipsec(ctx: click.Context, system: str | None, user: str, as_json: bool, word
             tell_note(f'zsim explain-access {running.user(later.get("--user") or user)} "ipsec {shlex.join(words)}"')
     tell_console(answer.console)
     if as_json and answer.report is not None:
-        click.echo(json.dumps(answer.report.to_json(), indent=2))
+        put_json(answer.report.to_json())
     elif as_json:
-        click.echo(json.dumps({"code": answer.code, "text": answer.text, "errors": answer.errors}, indent=2))
+        put_json({"code": answer.code, "text": answer.text, "errors": answer.errors})
     else:
-        click.echo(answer.text, nl=False)
+        put(answer.text)
     click.echo(answer.errors, nl=False, err=True)
     ctx.exit(answer.code)
 
@@ -99,7 +101,7 @@ def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
         if place.bundled and running.files.replaced:
             tell_note(f"{place.name} is bundled: no file is kept; zsim new DIR makes a system that remembers")
     tell_console(answer.console)
-    click.echo(answer.text, nl=False)
+    put(answer.text)
     click.echo(answer.errors, nl=False, err=True)
     ctx.exit(answer.code)
 
@@ -158,9 +160,9 @@ def filters(
         ctx.exit(FINE)
     code, why, rows, of = look()
     if as_json:
-        click.echo(json.dumps({"schema": listing.SCHEMA, "why": why, "of": of, "filters": rows}, indent=2))
+        put_json({"schema": listing.SCHEMA, "why": why, "of": of, "filters": rows})
     else:
-        click.echo(f"{listing.table(rows)}{len(rows)} of {of} filters; {why}")
+        put(f"{listing.table(rows)}{len(rows)} of {of} filters; {why}\n")
     ctx.exit(code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from zsim import profiles, store
 from zsim.clock import SECOND
@@ -29,6 +31,16 @@ def complain(text: str) -> None:
 
 def tell_note(text: str) -> None:
     click.echo(f"{click.style('note:', fg='yellow')} {text}", err=True, color=colour())
+
+
+def put(text: str) -> None:
+    """A text of any length to standard output as it is."""
+    sys.stdout.write(text)
+
+
+def put_json(value: Any) -> None:
+    """A value of any size as indented JSON."""
+    put(msgspec.json.format(msgspec.json.encode(value).decode(), indent=2) + "\n")
 
 
 def colour() -> bool | None:

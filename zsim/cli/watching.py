@@ -1,5 +1,5 @@
-"""`zsim filters --watch`: the table of filters again and again. On a terminal it stays in place, and filters that matched
-since the last time stand out; elsewhere one table follows the other, in JSON a line each."""
+"""`zsim filters --watch`: the table of filters again and again. On a terminal it stays in place, and filters that
+matched since the last time stand out; elsewhere one table follows the other, in JSON a line each."""
 
 from __future__ import annotations
 
