@@ -50,7 +50,7 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        gc.set_threshold(50_000, 20, 100)  # thousands of filters stay, and walking over them again and again finds nothing
+        gc.set_threshold(50_000, 20, 100)  # thousands of filters stay: walking over them again and again finds nothing
         try:
             return super().invoke(ctx)
         except ProfileError as why:

@@ -164,8 +164,9 @@ def everywhere(filters: Sequence[Installed], stacks: Mapping[str, Stack]) -> Ite
 
 def rows(shown: Iterable[terms.Shown], names: Sequence[str] = (), groups: Sequence[str] = ()) -> Rows:
     """The fields of those that -n (or -N) and -g select."""
+    values = terms.showing()
     chosen = [
-        terms.values(each)
+        values(each)
         for each in shown
         if (not names or each.rule.name in names) and (not groups or each.rule.group in groups)
     ]
