@@ -433,7 +433,7 @@ class System:
             verb = text.strip().split(" ")[0].upper() or "BLANK"
             message = messages.IEE535I(verb=verb) if verb_known(text, CONSOLE) else messages.IEE305I(verb=verb)
             return Reply((message,), done=False)
-        return reply
+        return reply._replace(messages=(*issued, *reply.messages))
 
     @_by_its_facts
     def shell(self, text: str, user: str = "") -> Answer:

@@ -569,6 +569,8 @@ def test_cli__tso_reads_a_file_of_commands(mysys) -> None:
         (("explain-access", "START1", "netstat -h"), 0), (("explain-access", "START1", "netstat -q"), 2),
         (("ipsec", "--user", "../x", "-f", "display"), 2), (("explain-access", "START1", "V TCPIP,,OBEY,X"), 0),
         (("explain-access", "START1", "pasearch", "--access", "MUCH"), 2),
+        (("explain-access", "START1", "BPX.SUPERUSER", "--class", "FACILTY"), 2),
+        (("explain-access", "START1", "BPX.SUPERUSER", "--class", "FACILITY"), 1),
     ],
 )  # fmt: skip
 def test_cli__exit_codes(words, code) -> None:

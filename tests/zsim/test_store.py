@@ -71,6 +71,22 @@ def test_session__writes_what_changed(place) -> None:
     assert store.STATE in changed(place, lambda system: system.console("F CPAGENT,REFRESH"))
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["ipsec -F add srcip 10.9.9.9 destip all dir inbound -N x", "ipsec -F display", "ipsec -i", "ipsec -f default",
+     "ipsec -F delete -N nosuch", "ipsec -f display -c profile"],
+)  # fmt: skip
+def test_session__filters_that_are_not_used_are_not_read(place, line) -> None:
+    with store.session(place, write=True, now=NOW):
+        pass
+    with store.session(place, write=True, now=NOW) as system:
+        system.shell(line)
+        system.console("F DMD,DISPLAY")
+        system.console("V TCPIP,,STA,PORTA")
+        assert system.stack.policy.filters.unread
+        assert system.stack.policy.hits.unread
+
+
 def test_session__a_failed_command_leaves_nothing(place) -> None:
     with store.session(place, write=True, now=NOW):
         pass

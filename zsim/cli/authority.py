@@ -25,6 +25,8 @@ from zsim.cli.terminal import (
     user_option,
 )
 from zsim.config.source import Source
+from zsim.facts import fact
+from zsim.findings import did_you_mean
 from zsim.racf import access
 from zsim.racf import tso as lines
 from zsim.racf.access import Asked, Decision
@@ -110,6 +112,11 @@ def explain_access(
         ctx.exit(UNUSABLE)
     with session(place_of(ctx, system), write=False) as running:
         name = user_of(running, user)
+        if class_name and class_name.upper() not in fact("racf-classes"):
+            known = fact("racf-classes")
+            hint = did_you_mean(class_name, known, f"known are {', '.join(known)}")
+            complain(f"--class {class_name}: is no class; {hint}")
+            ctx.exit(UNUSABLE)
         try:
             asked = authority.asked(what, running.sysname, running.stack.name, running.stacks)
         except ValueError as why:

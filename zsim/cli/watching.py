@@ -76,7 +76,7 @@ def _picture(why: str, rows: list[listing.Row], of: int, before: dict[tuple[str,
     from rich.text import Text
 
     head, *lines = listing.table(rows).splitlines()
-    picture = Text(f"{iso(wall_clock())[:19]}  {len(rows)} of {of} filters; {why}\n", no_wrap=True)
+    picture = Text(f"{iso(wall_clock())[:19]}  {len(rows)} of {of} filters\n{why}\n", no_wrap=True)
     picture.append(f"{head}\n", "dim")
     for row, line in zip(rows, lines, strict=True):
         more = row["matches"] - before.get(_key(row), row["matches"])
