@@ -26,6 +26,7 @@ from zsim.cli.terminal import (
     user_option,
     why_in_force,
 )
+from zsim.facts import fact
 from zsim.findings import NOTE, UNKNOWN
 
 
@@ -53,7 +54,7 @@ def ipsec(ctx: click.Context, system: str | None, user: str, as_json: bool, word
     with session(place, write=True) as running:
         answer = running.ipsec(words, user_of(running, later.get("--user") or user))
         tell_doubts(running)
-        if answer.console:
+        if answer.code == fact("ipsec-exit-codes")["authority"]:
             tell_note(f'zsim explain-access {running.user(later.get("--user") or user)} "ipsec {shlex.join(words)}"')
     tell_console(answer.console)
     if as_json and answer.report is not None:
