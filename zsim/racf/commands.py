@@ -163,11 +163,9 @@ def _waits(racf: Racf, name: str, message: messages.Message) -> tuple[IssuedMess
 
 
 def _set(profile: Profile, given: Operands) -> None:
-    """The operands that RDEFINE and RALTER share."""
-    if "UACC" in given:
-        profile.uacc = _level(given.one("UACC"))
-    if "OWNER" in given:
-        profile.owner = _id(given.one("OWNER"))
+    """The operands that RDEFINE and RALTER share; nothing is changed where one is wrong."""
+    uacc, owner = _level(given.one("UACC", profile.uacc)), _id(given.one("OWNER", profile.owner))
+    profile.uacc, profile.owner = uacc, owner
     if "WARNING" in given or "NOWARNING" in given:
         profile.warning = "WARNING" in given
     for member in given.given.get("ADDMEM", ()):
@@ -239,12 +237,12 @@ def _permit(racf: Racf, given: Operands, who: Who) -> Result:
     if "ID" not in given and "RESET" not in given:
         raise Syntax("ID is missing", 0, True)
     level = _level(given.one("ACCESS", "READ"))
+    users = [word if word == ANYBODY else _id(word) for word in given.given.get("ID", ())]
     doubts: list[IssuedMessage] = []
     changed = "RESET" in given and bool(profile.access)
     if "RESET" in given:
         profile.access.clear()
-    for word in given.given.get("ID", ()):
-        user = word if word == ANYBODY else _id(word)
+    for user in users:
         if "DELETE" in given and user not in profile.access:
             doubts.append(messages.ICH06002I(name=user))
         elif "DELETE" in given:
@@ -378,21 +376,18 @@ def _altuser(racf: Racf, given: Operands, who: Who) -> Result:
 
 
 def _set_user(racf: Racf, user: User, given: Operands) -> None:
+    """The operands that ADDUSER and ALTUSER share; nothing is changed where one is wrong."""
+    owner, group = _id(given.one("OWNER", user.owner)), _group(racf, given.one("DFLTGRP", user.group)).name
+    inside = tso.operands(f"OMVS {given.one('OMVS')}", (), _OMVS)
+    user.uid = _number(inside, "UID", user.uid)
+    user.owner, user.group, user.groups = owner, group, list(dict.fromkeys([*user.groups, group]))
+    user.other |= {key: " ".join(inside.given[key]) for key in ("HOME", "PROGRAM") if key in inside}
     if "NAME" in given:
         user.text = given.one("NAME").strip("'")
-    if "OWNER" in given:
-        user.owner = _id(given.one("OWNER"))
-    if "DFLTGRP" in given:
-        user.group = _group(racf, given.one("DFLTGRP")).name
-        user.groups = list(dict.fromkeys([*user.groups, user.group]))
     for each in ATTRIBUTES:
         if each in given or f"NO{each}" in given:
             kept = [other for other in user.attributes if other != each]
             user.attributes = [*kept, each] if each in given else kept
-    if "OMVS" in given:
-        inside = tso.operands(f"OMVS {given.one('OMVS')}", (), _OMVS)
-        user.uid = _number(inside, "UID", user.uid)
-        user.other |= {key: " ".join(inside.given[key]) for key in ("HOME", "PROGRAM") if key in inside}
 
 
 _OMVS = {"UID": ONE, "GID": ONE, "HOME": ONE, "PROGRAM": ONE, "AUTOUID": FLAG, "AUTOGID": FLAG, "SHARED": FLAG}
