@@ -416,7 +416,9 @@ class System:
         if self.racf is None:
             return Answer("", f"{verb}: this system has no RACF: name a file of commands as racf: in system.yaml\n", 8)
         done = racf_commands.run(self.racf, line, self.user(user))
-        said = [f"{each.where.column}: {each.text}; {each.remedy}".rstrip("; ") for each in done.findings]
+        told = {str(each) for each in done.issued}
+        doubts = (each for each in done.findings if each.text not in told)
+        said = [f"{each.where.column}: {each.text}; {each.remedy}".rstrip("; ") for each in doubts]
         return Answer(done.shown, "".join(f"{verb}: column {each}\n" for each in said), done.code)
 
     @_by_its_facts
