@@ -20,12 +20,12 @@ EDGE = ("zsim.profiles", "zsim.store", "zsim.cli", "zsim.packets", "zsim.capture
 # without a place fails the test, because somebody has to say where it belongs.
 HEIGHTS = (
     # leaves that anyone may use
-    ("addresses", "captures", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf", "messages",
-     "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
+    ("addresses", "captures", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf", "later",
+     "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
     ("outputs", "parquet", "smf", "tasks"),
-    ("system", "started", "defence"),
+    ("authority", "system", "started", "defence"),
     ("bench", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "profiles", "store"),
