@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.classify import Counters, FlowCache, classify, count
     from engine.compile import MatchTable, compile_rules
     from engine.datagrams import Datagram, Trains, reassemble
+    from engine.decap import decap, ethertypes
     from engine.fields import (
         COLUMN,
         COMPLETE,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from engine.headers import Headers, address, cell, decode, packet_of, row, select, values
     from engine.judge import VERDICTS, Judgement, Leg, RuleSet, judge, logged
     from engine.kernels import telling_compilation
-    from engine.linktypes import LINKTYPES, name_of
+    from engine.linktypes import ETHERTYPES, LINKTYPES, name_of
     from engine.rewrite import rewrite
     from engine.rules import Rule, Test, matches
     from engine.sums import sums, tally
@@ -49,12 +50,13 @@ _HOME = {
     "capture": "MAGICS CaptureError Frames part read_capture within",
     "classify": "Counters FlowCache classify count",
     "compile": "MatchTable compile_rules",
+    "decap": "decap ethertypes",
     "datagrams": "Datagram Trains reassemble",
     "fields": "COLUMN COMPLETE FIELD FIELDS FRAGMENT MALFORMED NOT_IP PARTIAL STATUSES TRUNCATED",
     "headers": "Headers address cell decode packet_of row select values",
     "judge": "VERDICTS Judgement Leg RuleSet judge logged",
     "kernels": "telling_compilation",
-    "linktypes": "LINKTYPES name_of",
+    "linktypes": "ETHERTYPES LINKTYPES name_of",
     "rewrite": "rewrite",
     "rules": "Rule Test matches",
     "sums": "sums tally",
@@ -66,6 +68,7 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names.spl
 __all__ = [
     "COLUMN",
     "COMPLETE",
+    "ETHERTYPES",
     "FIELD",
     "FIELDS",
     "FRAGMENT",
@@ -98,7 +101,9 @@ __all__ = [
     "classify",
     "compile_rules",
     "count",
+    "decap",
     "decode",
+    "ethertypes",
     "frame_back",
     "frame_of",
     "frames_of",
@@ -138,7 +143,7 @@ def __getattr__(name: str) -> Any:
 
 
 class _Face(ModuleType):
-    """Keeps `engine.classify` the function when the module of that name is loaded, and `engine.judge` too."""
+    """Keeps `engine.classify` the function when the module of that name is loaded; `judge` and `decap` too."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (isinstance(value, ModuleType) and name in _MODULE):

@@ -9,6 +9,7 @@ from engine.capture import Frames, read_capture, within
 from engine.classify import Counters, FlowCache, classify, count
 from engine.compile import SHAPES, MatchTable, ahead, compile_rules
 from engine.datagrams import Trains, reassemble
+from engine.decap import decap, ethertypes
 from engine.fields import STATUSES
 from engine.headers import decode
 from engine.journal import PLACE, RULE, TIME, Journal, Quotas, Source, columns, limited, list_told
@@ -35,6 +36,8 @@ def warm(callback: Callable[[str], None] = lambda name: None) -> None:
 def _use(frames: Frames) -> None:
     """Run every kernel that follows the walk."""
     headers = decode(frames)
+    decap(frames)
+    ethertypes(frames, headers.status)
     rewrite(headers, 4, 0, 0, 0)
     tests = Test("src_addr", 1, 2), Test("proto", 1, 1), Test("ip_length", 1, 99)
     rules = RuleSet(compile_rules([Rule(0, tests)], compiled=True), b"\0", b"\1")

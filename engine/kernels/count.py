@@ -142,3 +142,17 @@ def inside(time, low, high, p, n):
     while p < n and low <= time[p] < high:
         p += 1
     return first, p
+
+
+@kernel
+def rows_of(code, wanted, n, row):
+    """List the packets with that code; returns how many there are.
+
+    code  u1[n]    row  i4[n]
+    """
+    m = 0
+    for p in range(n):
+        if code[p] == wanted:
+            row[m] = p
+            m += 1
+    return m

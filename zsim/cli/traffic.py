@@ -158,6 +158,11 @@ def bench(ctx: click.Context, system: str | None, as_json: bool, captures: tuple
     ctx.exit(code)
 
 
+_decap_option = click.option(
+    "--decap", is_flag=True, help="Look at IP inside PPPoE and MPLS too, which no stack does by itself."
+)
+
+
 @click.command()
 @system_option
 @_ways
@@ -192,13 +197,14 @@ def bench(ctx: click.Context, system: str | None, as_json: bool, captures: tuple
 )
 @click.option("--to", "until", metavar="TIME", callback=_moment, help="Only packets before this time.")
 @click.option("--count", "most", type=click.IntRange(min=0), help="Only so many packets.")
+@_decap_option
 @click.option("--follow", is_flag=True, help="Wait for more packets at the end of the file, until Ctrl-C.")
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
 def replay(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
     as_json: bool, all_filters: bool, annotated: str | None, each: str | None, form: str, out: str, only: Only,
-    since: int | None, until: int | None, most: int | None, follow: bool, captures: tuple[str, ...],
+    since: int | None, until: int | None, most: int | None, decap: bool, follow: bool, captures: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Replay captures through the rules in force: a verdict for every packet, matches for every filter.
 
@@ -248,7 +254,7 @@ def replay(
             for path in captures:
                 try:
                     batches = wanted.of(files.frames(path, compiled, progress, follow))
-                    play(running, tally, batches, arrival, rewrites, flush, both(annotate, record_of(path)))
+                    play(running, tally, batches, arrival, rewrites, flush, both(annotate, record_of(path)), decap)
                 except engine.CaptureError as why:  # what was good before the damage is counted
                     complain(str(why))
                     code = UNUSABLE
@@ -326,17 +332,20 @@ def _headline(tally: Any) -> str:
 
 @click.command()
 @json_option
+@_decap_option
 @click.argument("capture")
 @click.pass_context
-def decode(ctx: click.Context, capture: str, as_json: bool) -> None:
+def decode(ctx: click.Context, capture: str, as_json: bool, decap: bool) -> None:
     """Show what the packet engine sees in a capture: one line a packet.
 
     CAPTURE is a pcap or pcapng file, plain or gzip, or - for standard input. With --json, JSON Lines; what a packet
-    does not show is null, and fragment_offset counts 8 octets, as the header does.
+    does not show is null, and fragment_offset counts 8 octets, as the header does. What is not IP has its ethertype;
+    time_ns is null where the capture gives a packet no time.
 
     \b
     Examples:
       zsim decode trace.pcap
+      zsim decode --decap pppoe.pcap
       zsim decode --json trace.pcap | head -3
     """
     import engine
@@ -346,8 +355,9 @@ def decode(ctx: click.Context, capture: str, as_json: bool) -> None:
     with compiling():
         try:
             for frames in files.frames(capture, files.wants_compiled((capture,))):
-                headers = engine.decode(frames)
-                rows = (_decoded(frames, headers, p) for p in range(frames.count))
+                headers = engine.decode(engine.decap(frames) if decap else frames)
+                others = dict(engine.ethertypes(frames, headers.status))
+                rows = (_decoded(frames, headers, p, others.get(p)) for p in range(frames.count))
                 lines = (json.dumps(row) if as_json else _line(row) for row in rows)
                 click.echo("".join(f"{line}\n" for line in lines), nl=False)
         except engine.CaptureError as why:
@@ -356,22 +366,24 @@ def decode(ctx: click.Context, capture: str, as_json: bool) -> None:
     ctx.exit(code)
 
 
-def _decoded(frames: engine.Frames, headers: engine.Headers, p: int) -> dict[str, Any]:
+def _decoded(frames: engine.Frames, headers: engine.Headers, p: int, ethertype: int | None) -> dict[str, Any]:
     import engine
 
     return {
         "frame": frames.number + p, "time_ns": int(frames.time[p]), "length": int(frames.length[p]),
         "captured": int(frames.captured[p]), "linktype": int(frames.linktype[p]), **engine.row(headers, p),
+        "ethertype": ethertype or None,
     }  # fmt: skip
 
 
 def _line(row: dict[str, Any]) -> str:
     from zsim.clock import iso
+    from zsim.replay import carried
     from zsim.tcpip.terms import protocol
 
     start = f"{row['frame']:>6} {iso(row['time_ns'])[11:26]} {row['length']:>6}"
     if row["src"] is None:
-        return f"{start} {row['status']}"
+        return f"{start} {row['status']}" + (f" {carried(row['ethertype'])}" if row["ethertype"] else "")
     ends = [row["src"], row["dst"]]
     if row["sport"] is not None:
         form = "{}.{}" if row["version"] == 4 else "[{}].{}"
