@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.arrays import is_compiled, take
     from engine.build import frame_back, frame_of, frames_of, icmp_error, sent_to_many, write_pcap
-    from engine.capture import MAGICS, CaptureError, Frames, part, read_capture, within
+    from engine.capture import MAGICS, NO_TIME, CaptureError, Frames, part, read_capture, within
     from engine.classify import Counters, FlowCache, classify, count
     from engine.compile import MatchTable, compile_rules
     from engine.datagrams import Datagram, Trains, reassemble
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from engine.judge import VERDICTS, Judgement, Leg, RuleSet, judge, logged
     from engine.kernels import telling_compilation
     from engine.linktypes import ETHERTYPES, LINKTYPES, name_of
+    from engine.moments import all_at, dated
     from engine.rewrite import rewrite
     from engine.rules import Rule, Test, matches
     from engine.sums import sums, tally
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 _HOME = {
     "arrays": "is_compiled take",
     "build": "frame_back frame_of frames_of icmp_error sent_to_many write_pcap",
-    "capture": "MAGICS CaptureError Frames part read_capture within",
+    "capture": "MAGICS NO_TIME CaptureError Frames part read_capture within",
     "classify": "Counters FlowCache classify count",
     "compile": "MatchTable compile_rules",
     "decap": "decap ethertypes",
@@ -56,6 +57,7 @@ _HOME = {
     "headers": "Headers address cell decode packet_of row select values",
     "judge": "VERDICTS Judgement Leg RuleSet judge logged",
     "kernels": "telling_compilation",
+    "moments": "all_at dated",
     "linktypes": "ETHERTYPES LINKTYPES name_of",
     "rewrite": "rewrite",
     "rules": "Rule Test matches",
@@ -77,6 +79,7 @@ __all__ = [
     "MAGICS",
     "MALFORMED",
     "NOT_IP",
+    "NO_TIME",
     "PARTIAL",
     "STATUSES",
     "TRUNCATED",
@@ -97,10 +100,12 @@ __all__ = [
     "Trains",
     "Vantage",
     "address",
+    "all_at",
     "cell",
     "classify",
     "compile_rules",
     "count",
+    "dated",
     "decap",
     "decode",
     "ethertypes",

@@ -5,7 +5,7 @@ from struct import pack
 
 from engine.arrays import as_array
 from engine.build import frames_of, write_pcap
-from engine.capture import Frames, read_capture, within
+from engine.capture import NO_TIME, Frames, read_capture, within
 from engine.classify import Counters, FlowCache, classify, count
 from engine.compile import SHAPES, MatchTable, ahead, compile_rules
 from engine.datagrams import Trains, reassemble
@@ -15,6 +15,7 @@ from engine.headers import decode
 from engine.journal import PLACE, RULE, TIME, Journal, Quotas, Source, columns, limited, list_told
 from engine.judge import Judgement, RuleSet, judge, logged
 from engine.kernels import telling_compilation
+from engine.moments import all_at, dated
 from engine.rewrite import rewrite
 from engine.rules import Rule, Test
 from engine.sums import sums, tally
@@ -37,6 +38,7 @@ def _use(frames: Frames) -> None:
     """Run every kernel that follows the walk."""
     headers = decode(frames)
     decap(frames)
+    dated(all_at(frames, NO_TIME), 0)
     ethertypes(frames, headers.status)
     rewrite(headers, 4, 0, 0, 0)
     tests = Test("src_addr", 1, 2), Test("proto", 1, 1), Test("ip_length", 1, 99)

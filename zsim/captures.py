@@ -67,11 +67,13 @@ def _by_number(path: str) -> list[tuple[int, str]]:
 
 @dataclass
 class Wanted:
-    """Which frames of all captures together: those with low <= time < high, and of them the first `left`."""
+    """Which frames of all captures together: those with low <= time < high, and of them the first `left`. `untimed`
+    counts those left out because their capture gives them no time."""
 
     low: int | None = None
     high: int | None = None
     left: int | None = None  # None is all
+    untimed: int = 0
 
     def of(self, batches: Iterable[engine.Frames]) -> Iterator[engine.Frames]:
         """Those of one capture; nothing more is read than has to be."""
@@ -79,8 +81,11 @@ class Wanted:
             return
         low = -(2**63) if self.low is None else self.low
         high = 2**63 - 1 if self.high is None else self.high
+        limited = self.low is not None or self.high is not None
         for batch in batches:
-            for run in (batch,) if self.low is self.high is None else engine.within(batch, low, high):
+            if limited:
+                self.untimed += engine.dated(batch, 0)[1]
+            for run in engine.within(batch, low, high) if limited else (batch,):
                 if self.left is None:
                     yield run
                     continue

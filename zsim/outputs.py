@@ -226,12 +226,12 @@ def packets(prepared: Prepared, frames: engine.Frames, outcome: Outcome, file: s
         version, src, dst, proto, sport, dport, kind, code, flags = (
             None if number > limit else number for number, limit in zip(numbers, limits, strict=True)
         )
-        status = engine.STATUSES[outcome.headers.status[p]]
+        status, time = engine.STATUSES[outcome.headers.status[p]], int(frames.time[p])
         seen = status not in NOT_JUDGED
         icmp = (version, proto) in ((4, 1), (6, 58))
         who = made.get(p, _NOBODY)
         yield {
-            "file": file, "frame": frames.number + p, "time": int(frames.time[p]), "length": int(frames.length[p]),
+            "file": file, "frame": frames.number + p, "time": None if time == engine.NO_TIME else time, "length": int(frames.length[p]),
             "status": status, "verdict": engine.VERDICTS[outcome.judgement.verdict[p]],
             "filter": who.rule.name if who.rule else None, "extension": who.rule.extension if who.rule else None,
             "layer": who.rule.layer if who.rule else None, "interface": who.interface or None,
@@ -272,7 +272,9 @@ class Flows:
             }  # fmt: skip
         flow["packets"] += 1
         flow["bytes"] += each["length"]
-        flow["first"], flow["last"] = min(flow["first"], each["time"]), max(flow["last"], each["time"])
+        if each["time"] is not None:
+            known = [time for time in (flow["first"], flow["last"], each["time"]) if time is not None]
+            flow["first"], flow["last"] = min(known), max(known)
         for counts, what in ((flow["verdicts"], each["verdict"]), (flow["filters"], each["filter"])):
             if what is not None:
                 counts[what] = counts.get(what, 0) + 1
@@ -301,4 +303,8 @@ def csv_lines(records: Iterable[Record]) -> str:
 
 
 def _timed(each: Record) -> Record:
-    return {key: iso(value) if key in ("time", "first", "last") else value for key, value in each.items()}
+    """Times as text."""
+    return {
+        key: iso(value) if key in ("time", "first", "last") and value is not None else value
+        for key, value in each.items()
+    }

@@ -39,6 +39,7 @@ class Tally:
     linktypes: Counter[int] = field(default_factory=Counter)
     ethertypes: Counter[int] = field(default_factory=Counter)  # of what is not IP; 0: none
     hits: list[Hits] = field(default_factory=list)
+    untimed: int = 0  # packets the capture gives no time
     datagrams: int = 0  # put together from fragments
     logged: int = 0
     simulated: int = 0
@@ -61,17 +62,28 @@ def play(
     flush: Callable[[], object] = lambda: None,
     record: Callable[[engine.Frames, Outcome], object] = lambda frames, outcome: None,
     decap: bool = False,
+    at: int | None = None,
 ) -> None:
     """Send batches of frames through the system, adding to `tally`. What the reader raises falls through, with
     everything before it counted. After each batch `record` is told of it, and `flush` called to write out what was
-    logged. With `decap` IP inside PPPoE and MPLS is judged; filters then count the octets of that packet alone."""
+    logged.
+
+    A packet is judged at its own time: rules with time conditions are those of that time, a defensive filter is there
+    until it expires, and the clock goes on to the latest time there was. One without a time is as old as the one before
+    it, or as the clock. With `at` (ns) all are judged at that time, and fragments have time without end. With `decap`
+    IP inside PPPoE and MPLS is judged; filters then count the octets of that packet alone."""
     import engine
 
+    before = system.clock.now
     for batch in batches:
-        for frames, prepared in system.parts(batch, tally.prepared):
-            judged = engine.decap(frames) if decap else frames
-            outcome, deliveries = system.receive(judged, interface, prepared, rewrites)
-            if frames.count:
+        judged = engine.decap(batch) if decap else batch
+        judged = engine.all_at(judged, at) if at is not None else engine.dated(judged, before)[0]
+        before = int(judged.time[-1]) if batch.count else before
+        for taken, prepared in system.parts(judged, tally.prepared):
+            outcome, deliveries = system.receive(taken, interface, prepared, rewrites)
+            if taken.count:
+                first = taken.number - batch.number
+                frames = engine.part(batch, first, first + taken.count)
                 _add(tally, frames, outcome)
                 for delivery in deliveries:
                     tally.files[delivery.path] += delivery.lines
@@ -88,8 +100,10 @@ def _add(tally: Tally, frames: engine.Frames, outcome: Outcome) -> None:
     tally.packets += frames.count
     sums = engine.sums(frames)
     tally.octets += sums.octets
-    tally.first = sums.first if tally.first is None else min(tally.first, sums.first)
-    tally.last = sums.last if tally.last is None else max(tally.last, sums.last)
+    if sums.first is not None and sums.last is not None:
+        tally.first = sums.first if tally.first is None else min(tally.first, sums.first)
+        tally.last = sums.last if tally.last is None else max(tally.last, sums.last)
+    tally.untimed += sums.untimed
     tally.linktypes.update(sums.linktypes)
     tally.verdicts.update(engine.tally(outcome.judgement.verdict, engine.VERDICTS))
     for datagram in outcome.datagrams:  # the other fragments go where the last one went
@@ -157,6 +171,7 @@ def document(tally: Tally) -> dict[str, Any]:
         "incomplete": tally.prepared.trains.incomplete,
         "logged": tally.logged,
         "files": dict(sorted(tally.files.items())),
+        "untimed": tally.untimed,
         "first": iso(tally.first) if tally.first is not None else None,
         "last": iso(tally.last) if tally.last is not None else None,
         "filters": [

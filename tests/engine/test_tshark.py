@@ -174,7 +174,7 @@ def differences(path, octets, decap=False):
         theirs = {
             "captured": int(said["frame.cap_len"]),
             "length": int(said["frame.len"]),
-            "time": int(seconds or 0) * 10**9 + int(fraction.ljust(9, "0")),
+            "time": int(seconds) * 10**9 + int(fraction.ljust(9, "0")) if seconds else engine.NO_TIME,
         }
         status = row["status"]
         mine = {"captured": len(octets), "length": wire, "time": time}

@@ -197,6 +197,13 @@ _decap_option = click.option(
 )
 @click.option("--to", "until", metavar="TIME", callback=_moment, help="Only packets before this time.")
 @click.option("--count", "most", type=click.IntRange(min=0), help="Only so many packets.")
+@click.option(
+    "--clock",
+    type=click.Choice(["capture", "now"]),
+    default="capture",
+    show_default=True,
+    help="Judge packets at their own times, or all of them at the system's.",
+)
 @_decap_option
 @click.option("--follow", is_flag=True, help="Wait for more packets at the end of the file, until Ctrl-C.")
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
@@ -204,7 +211,7 @@ _decap_option = click.option(
 def replay(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
     as_json: bool, all_filters: bool, annotated: str | None, each: str | None, form: str, out: str, only: Only,
-    since: int | None, until: int | None, most: int | None, decap: bool, follow: bool, captures: tuple[str, ...],
+    since: int | None, until: int | None, most: int | None, clock: str, decap: bool, follow: bool, captures: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Replay captures through the rules in force: a verdict for every packet, matches for every filter.
 
@@ -212,6 +219,11 @@ def replay(
     that was rotated, or - for standard input. Several are one stream. Every packet is counted once; a packet
     that the stack forwards is judged twice, arriving and leaving, and is permitted only if both filters permit it.
     Fragments to or from the stack are judged as one datagram. In a folder of your own, counters and log files are kept.
+
+    Each packet is judged at its own time, in whatever order captures and packets come: time conditions, the lifetime
+    of defensive filters and log limits follow it, and the system's clock moves on to the latest, never back. What is
+    installed counts for packets older than that, too. A packet without a time is as old as the one before it. With
+    --clock now nothing in a capture moves the clock: every packet is judged, logged and counted at the system's time.
 
     \b
     Examples:
@@ -245,6 +257,7 @@ def replay(
         tally = Tally(_prepare(running, compiled, home))
         arrival = _interface(running, interface)
         flush = partial(profiles.save_files, running, place)
+        at = running.clock.now if clock == "now" else None
         begun = time.perf_counter()
         with (
             _progress(captures, tally) as progress,
@@ -254,7 +267,7 @@ def replay(
             for path in captures:
                 try:
                     batches = wanted.of(files.frames(path, compiled, progress, follow))
-                    play(running, tally, batches, arrival, rewrites, flush, both(annotate, record_of(path)), decap)
+                    play(running, tally, batches, arrival, rewrites, flush, both(annotate, record_of(path)), decap, at)
                 except engine.CaptureError as why:  # what was good before the damage is counted
                     complain(str(why))
                     code = UNUSABLE
@@ -262,6 +275,8 @@ def replay(
                     stopped = True
                     break
         tally.seconds = time.perf_counter() - begun
+        if wanted.untimed:
+            tell_note(f"{wanted.untimed:,} packets without a time are left out by --from and --to")
         tell_lost(running, tally.logged)
         depends = depends_on(running)
     code = graver(code, _report(tally, depends, as_json, all_filters, to_stderr=annotated == "-" or to_stdout))
@@ -323,10 +338,10 @@ def _headline(tally: Any) -> str:
         else "not filtered"
     )
     told = f"{tally.prepared.stack}: {source}"
-    if tally.first is None:
+    if not tally.packets:
         return told
     rate = f", {tally.packets / tally.seconds:,.0f} packets/s" if tally.seconds else ""
-    span = f"{iso(tally.first)[:19]} to {iso(tally.last)[:19]}"
+    span = f"{iso(tally.first)[:19]} to {iso(tally.last)[:19]}" if tally.first is not None else "without times"
     return f"{told}\n{tally.packets:,} packets, {tally.octets:,} bytes, {span}{rate}"
 
 
@@ -369,8 +384,9 @@ def decode(ctx: click.Context, capture: str, as_json: bool, decap: bool) -> None
 def _decoded(frames: engine.Frames, headers: engine.Headers, p: int, ethertype: int | None) -> dict[str, Any]:
     import engine
 
+    time = int(frames.time[p])
     return {
-        "frame": frames.number + p, "time_ns": int(frames.time[p]), "length": int(frames.length[p]),
+        "frame": frames.number + p, "time_ns": None if time == engine.NO_TIME else time, "length": int(frames.length[p]),
         "captured": int(frames.captured[p]), "linktype": int(frames.linktype[p]), **engine.row(headers, p),
         "ethertype": ethertype or None,
     }  # fmt: skip
@@ -381,7 +397,8 @@ def _line(row: dict[str, Any]) -> str:
     from zsim.replay import carried
     from zsim.tcpip.terms import protocol
 
-    start = f"{row['frame']:>6} {iso(row['time_ns'])[11:26]} {row['length']:>6}"
+    time = "-" if row["time_ns"] is None else iso(row["time_ns"])[11:26]
+    start = f"{row['frame']:>6} {time:<15} {row['length']:>6}"
     if row["src"] is None:
         return f"{start} {row['status']}" + (f" {carried(row['ethertype'])}" if row["ethertype"] else "")
     ends = [row["src"], row["dst"]]
