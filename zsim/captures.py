@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import gzip
 import mmap
 import os
 import re
@@ -21,6 +20,7 @@ from typing import IO, Any
 import engine
 
 BLOCK = 1024 * 1024  # octets read at once
+SIP = 64 * 1024  # compressed octets looked at together
 WINDOW = 64 * 1024 * 1024  # octets of a mapped file kept in this process
 COMPILED_FROM = 2 * 1024 * 1024  # octets of input from which loading compiled kernels pays
 WAIT = 0.2  # seconds until a file that is followed is looked at again
@@ -103,11 +103,12 @@ def frames(
 
     Raises engine.CaptureError; where a file is damaged, after the frames before the damage."""
     damage: list[engine.CaptureError] = []
+    unpacked: list[str] = []
     mapped = compiled and not follow and _can_be_mapped(path)
 
     def whole() -> Iterator[bytes]:
         try:
-            yield from _mapped(path) if mapped else _blocks(path, progress, follow)
+            yield from _mapped(path) if mapped else _blocks(path, progress, follow, unpacked)
         except engine.CaptureError as error:
             damage.append(error)
 
@@ -115,6 +116,8 @@ def frames(
         batches = engine.read_capture(whole(), path, compiled)
         yield from _let_go(batches, progress) if mapped else batches
     except engine.CaptureError as error:
+        if unpacked:
+            error.name = f"{path} (decompressed)"
         raise (damage or [error])[0] from None
     if damage:
         raise damage[0]
@@ -152,8 +155,8 @@ def _let_go(batches: Iterator[engine.Frames], progress: Progress) -> Iterator[en
                 kept += whole
 
 
-def _blocks(path: str, progress: Progress, follow: bool) -> Iterator[bytes]:
-    """The octets of one capture, decompressed. What is not there yet is waited for if the file is followed, and an
+def _blocks(path: str, progress: Progress, follow: bool, unpacked: list[str]) -> Iterator[bytes]:
+    """The octets of one capture, decompressed, and then named in `unpacked`. What is not there yet is waited for if the file is followed, and an
     empty block says so."""
     with _opened(path) as file:
         read = getattr(file, "read1", file.read) if follow else file.read  # all that is asked for, or what is there
@@ -163,6 +166,7 @@ def _blocks(path: str, progress: Progress, follow: bool) -> Iterator[bytes]:
         progress(len(head))
         for magic, _, decompressed in COMPRESSIONS:
             if head.startswith(magic):
+                unpacked.append(path)
                 yield from decompressed(path, Rest(head, file, progress))
                 return
         while head or follow:
@@ -194,35 +198,65 @@ class Rest:
 
     def __init__(self, head: bytes, file: IO[bytes], progress: Progress) -> None:
         self.left, self.file, self.progress = head, file, progress
+        self.taken = 0
+
+    def damaged(self, path: str, what: str, why: str) -> engine.CaptureError:
+        """Damage somewhere in the last octets that were taken."""
+        return engine.CaptureError(path, f"the {what} is damaged: {why}", at=self.taken)
 
     def read(self, count: int = -1) -> bytes:
         if not self.left:
             self.left = self.file.read(BLOCK)
             self.progress(len(self.left))
         taken, self.left = self.left[:count], self.left[count:]
+        self.taken += len(taken)
         return taken
 
 
 def _gzip(path: str, rest: Rest) -> Iterator[bytes]:
-    """Member after member, never more than BLOCK octets at a time however small the input."""
-    try:
-        with gzip.GzipFile(fileobj=rest, mode="rb") as inflated:  # type: ignore[call-overload]
-            while block := inflated.read(BLOCK):
-                yield block
-    except (EOFError, gzip.BadGzipFile, zlib.error) as why:
-        raise engine.CaptureError(path, f"is damaged gzip: {why}") from None
+    """Member after member (RFC 1952), never more than BLOCK octets at a time however small the input; zeros between
+    them and behind are padding. What comes before damage is handed out."""
+    one, begun, any_yet = zlib.decompressobj(31), False, False
+    while octets := rest.read(SIP):
+        while octets:
+            if not begun and any_yet and not (octets := octets.lstrip(b"\0")):
+                break
+            before, begun, any_yet = one.copy(), True, True
+            try:
+                block = one.decompress(octets, BLOCK)
+            except zlib.error as why:
+                yield from _until_damage(before, octets)
+                reason = str(why).partition(": ")[2] or str(why)
+                raise rest.damaged(path, "gzip", reason) from None
+            yield block
+            octets = one.unused_data if one.eof else one.unconsumed_tail
+            if one.eof:
+                one, begun = zlib.decompressobj(31), False
+    if begun:
+        raise rest.damaged(path, "gzip", "the file ends inside it")
+
+
+def _until_damage(one: Any, octets: bytes) -> Iterator[bytes]:
+    """What becomes of the octets before the one that is wrong."""
+    for at in range(len(octets)):
+        tail = octets[at : at + 1]
+        while tail:
+            try:
+                yield one.decompress(tail, BLOCK)
+            except zlib.error:
+                return
+            tail = one.unconsumed_tail
 
 
 def _zstd(path: str, rest: Rest) -> Iterator[bytes]:
-    """Frame after frame (RFC 8878); what SIP octets become is at most some 64 MiB."""
+    """Frame after frame (RFC 8878); what a few octets become is at most some 64 MiB."""
     try:
         import zstandard
     except ImportError:
-        raise engine.CaptureError(path, "is compressed with zstd: pip install 'zsim[zstd]' to read it") from None
-    sip, one = 2048, zstandard.ZstdDecompressor().decompressobj()
-    begun = False  # inside a frame
+        raise engine.CaptureError(path, _MISSING.format(what="zstd")) from None
+    one, begun = zstandard.ZstdDecompressor().decompressobj(), False
     try:
-        while octets := rest.read(sip):
+        while octets := rest.read(SIP // 32):
             while octets:
                 begun = True
                 yield one.decompress(octets)
@@ -231,9 +265,9 @@ def _zstd(path: str, rest: Rest) -> Iterator[bytes]:
                     octets, begun = one.unused_data, False
                     one = zstandard.ZstdDecompressor().decompressobj()
     except zstandard.ZstdError as why:
-        raise engine.CaptureError(path, f"is damaged zstd: {why}") from None
+        raise rest.damaged(path, "zstd", str(why)) from None
     if begun:
-        raise engine.CaptureError(path, "is damaged zstd: the file ends inside a frame")
+        raise rest.damaged(path, "zstd", "the file ends inside it")
 
 
 def _lz4(path: str, rest: Rest) -> Iterator[bytes]:
@@ -241,10 +275,10 @@ def _lz4(path: str, rest: Rest) -> Iterator[bytes]:
     try:
         from lz4.frame import LZ4FrameDecompressor
     except ImportError:
-        raise engine.CaptureError(path, "is compressed with lz4: pip install 'zsim[lz4]' to read it") from None
+        raise engine.CaptureError(path, _MISSING.format(what="lz4")) from None
     one, begun = LZ4FrameDecompressor(), False
     try:
-        while octets := rest.read(BLOCK):
+        while octets := rest.read(SIP):
             while octets or not one.needs_input:
                 begun = True
                 yield one.decompress(octets, BLOCK)
@@ -252,10 +286,12 @@ def _lz4(path: str, rest: Rest) -> Iterator[bytes]:
                 if one.eof:
                     octets, begun, one = one.unused_data or b"", False, LZ4FrameDecompressor()
     except RuntimeError as why:
-        raise engine.CaptureError(path, f"is damaged lz4: {why}") from None
+        raise rest.damaged(path, "lz4", str(why)) from None
     if begun:
-        raise engine.CaptureError(path, "is damaged lz4: the file ends inside a frame")
+        raise rest.damaged(path, "lz4", "the file ends inside it")
 
+
+_MISSING = "is compressed with {what}: pip install 'zsim[{what}]' to read it; captures as they are and .gz are read without"
 
 Decompressor = Callable[[str, Rest], Iterator[bytes]]
 

@@ -211,7 +211,8 @@ _decap_option = click.option(
 def replay(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
     as_json: bool, all_filters: bool, annotated: str | None, each: str | None, form: str, out: str, only: Only,
-    since: int | None, until: int | None, most: int | None, clock: str, decap: bool, follow: bool, captures: tuple[str, ...],
+    since: int | None, until: int | None, most: int | None, clock: str, decap: bool, follow: bool,
+    captures: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Replay captures through the rules in force: a verdict for every packet, matches for every filter.
 
@@ -265,11 +266,12 @@ def replay(
             recording(each, form, out, place, captures, tally, only) as record_of,
         ):
             for path in captures:
+                before = tally.packets
                 try:
                     batches = wanted.of(files.frames(path, compiled, progress, follow))
                     play(running, tally, batches, arrival, rewrites, flush, both(annotate, record_of(path)), decap, at)
-                except engine.CaptureError as why:  # what was good before the damage is counted
-                    complain(str(why))
+                except engine.CaptureError as why:
+                    complain(f"{why}{_good(tally.packets - before)}")
                     code = UNUSABLE
                 except KeyboardInterrupt:
                     stopped = True
@@ -281,6 +283,13 @@ def replay(
         depends = depends_on(running)
     code = graver(code, _report(tally, depends, as_json, all_filters, to_stderr=annotated == "-" or to_stdout))
     ctx.exit(INTERRUPTED if stopped else code)
+
+
+def _good(packets: int) -> str:
+    """What to say of the packets before the damage."""
+    if not packets:
+        return ""
+    return f"; {packets:,} packet{'s' if packets > 1 else ''} before that {'are' if packets > 1 else 'is'} counted"
 
 
 @contextmanager
@@ -386,8 +395,8 @@ def _decoded(frames: engine.Frames, headers: engine.Headers, p: int, ethertype: 
 
     time = int(frames.time[p])
     return {
-        "frame": frames.number + p, "time_ns": None if time == engine.NO_TIME else time, "length": int(frames.length[p]),
-        "captured": int(frames.captured[p]), "linktype": int(frames.linktype[p]), **engine.row(headers, p),
+        "frame": frames.number + p, "time_ns": None if time == engine.NO_TIME else time,
+        "length": int(frames.length[p]), "captured": int(frames.captured[p]), "linktype": int(frames.linktype[p]), **engine.row(headers, p),
         "ethertype": ethertype or None,
     }  # fmt: skip
 
