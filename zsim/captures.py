@@ -25,6 +25,7 @@ WINDOW = 64 * 1024 * 1024  # octets of a mapped file kept in this process
 COMPILED_FROM = 2 * 1024 * 1024  # octets of input from which loading compiled kernels pays
 WAIT = 0.2  # seconds until a file that is followed is looked at again
 Progress = Callable[[int], object]
+Tell = Callable[[str], object]
 
 
 def size(path: str) -> int | None:
@@ -97,18 +98,36 @@ class Wanted:
 
 
 def frames(
-    path: str, compiled: bool, progress: Progress = lambda octets: None, follow: bool = False
+    path: str, compiled: bool, progress: Progress = lambda octets: None, follow: bool = False,
+    tell: Tell = lambda line: None,
 ) -> Iterator[engine.Frames]:
-    """The frames of one capture, in batches. `progress` hears of octets read. With `follow` there is no end.
+    """The frames of one capture, in batches. `progress` hears of octets read. With `follow` there is no end: a file
+    that was cut short is read from its start again, and another one of that name from its own; `tell` hears of it.
 
     Raises engine.CaptureError; where a file is damaged, after the frames before the damage."""
+    if not follow or path == "-":
+        yield from _once(path, compiled, progress, None)
+        return
+    while True:
+        why: list[str] = []
+        try:
+            yield from _once(path, compiled, progress, why)
+        except engine.CaptureError as error:
+            if not why:
+                raise
+            tell(str(error))
+        tell(f"{path} {why[0]}; it is read from its start")
+
+
+def _once(path: str, compiled: bool, progress: Progress, ended: list[str] | None) -> Iterator[engine.Frames]:
+    """The frames of one file. Unless `ended` is None the file is followed, and gets why that ended."""
     damage: list[engine.CaptureError] = []
     unpacked: list[str] = []
-    mapped = compiled and not follow and _can_be_mapped(path)
+    mapped = compiled and ended is None and _can_be_mapped(path)
 
     def whole() -> Iterator[bytes]:
         try:
-            yield from _mapped(path) if mapped else _blocks(path, progress, follow, unpacked)
+            yield from _mapped(path) if mapped else _blocks(path, progress, ended, unpacked)
         except engine.CaptureError as error:
             damage.append(error)
 
@@ -155,26 +174,48 @@ def _let_go(batches: Iterator[engine.Frames], progress: Progress) -> Iterator[en
                 kept += whole
 
 
-def _blocks(path: str, progress: Progress, follow: bool, unpacked: list[str]) -> Iterator[bytes]:
-    """The octets of one capture, decompressed, and then named in `unpacked`. What is not there yet is waited for if the file is followed, and an
-    empty block says so."""
+def _blocks(path: str, progress: Progress, ended: list[str] | None, unpacked: list[str]) -> Iterator[bytes]:
+    """The octets of one capture, decompressed, and then named in `unpacked`. With `ended` what is not there yet is
+    waited for, and an empty block says so, until there is another file of that name or this one is cut short."""
     with _opened(path) as file:
-        read = getattr(file, "read1", file.read) if follow else file.read  # all that is asked for, or what is there
+        read = getattr(file, "read1", file.read) if ended is not None else file.read  # what is asked for, or is there
         head = read(BLOCK)
-        while len(head) < 4 and (more := read(BLOCK)):  # a pipe may begin with less
-            head += more
+        while len(head) < 4 and ((more := read(BLOCK)) or (ended is not None and _still(path, file, ended))):
+            head += more  # a pipe may begin with less, and a file may be about to begin
         progress(len(head))
         for magic, _, decompressed in COMPRESSIONS:
             if head.startswith(magic):
+                if ended is not None:
+                    raise engine.CaptureError(path, "is compressed; only captures as they are can be followed")
                 unpacked.append(path)
                 yield from decompressed(path, Rest(head, file, progress))
                 return
-        while head or follow:
+        while head or ended is not None:
             yield head
-            if not head:
-                time.sleep(WAIT)
+            if not head and (ended is None or not _still(path, file, ended)):
+                return
             head = read(BLOCK)
             progress(len(head))
+
+
+def _still(path: str, file: IO[bytes], ended: list[str]) -> bool:
+    """Wait a little for a file to grow; False, and why, where that is no use any more. A name that is gone may come
+    back."""
+    time.sleep(WAIT)
+    here = os.fstat(file.fileno())
+    if not stat.S_ISREG(here.st_mode):
+        return True
+    if here.st_size < file.tell():
+        ended.append("was cut short")
+        return False
+    try:
+        there = os.stat(path)
+    except OSError:
+        return True
+    if here.st_size == file.tell() and not os.path.samestat(here, there):
+        ended.append("is another file now")
+        return False
+    return True
 
 
 @contextmanager

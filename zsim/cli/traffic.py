@@ -205,7 +205,7 @@ _decap_option = click.option(
     help="Judge packets at their own times, or all of them at the system's.",
 )
 @_decap_option
-@click.option("--follow", is_flag=True, help="Wait for more packets at the end of the file, until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Wait for more packets at the end of the file, as tail -F does, until Ctrl-C.")
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
 def replay(
@@ -268,7 +268,7 @@ def replay(
             for path in captures:
                 before = tally.packets
                 try:
-                    batches = wanted.of(files.frames(path, compiled, progress, follow))
+                    batches = wanted.of(files.frames(path, compiled, progress, follow, tell_note))
                     play(running, tally, batches, arrival, rewrites, flush, both(annotate, record_of(path)), decap, at)
                 except engine.CaptureError as why:
                     complain(f"{why}{_good(tally.packets - before)}")
@@ -396,8 +396,8 @@ def _decoded(frames: engine.Frames, headers: engine.Headers, p: int, ethertype: 
     time = int(frames.time[p])
     return {
         "frame": frames.number + p, "time_ns": None if time == engine.NO_TIME else time,
-        "length": int(frames.length[p]), "captured": int(frames.captured[p]), "linktype": int(frames.linktype[p]), **engine.row(headers, p),
-        "ethertype": ethertype or None,
+        "length": int(frames.length[p]), "captured": int(frames.captured[p]), "linktype": int(frames.linktype[p]),
+        **engine.row(headers, p), "ethertype": ethertype or None,
     }  # fmt: skip
 
 
