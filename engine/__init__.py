@@ -39,6 +39,16 @@ if TYPE_CHECKING:
     from engine.kernels import telling_compilation
     from engine.linktypes import ETHERTYPES, LINKTYPES, name_of
     from engine.moments import all_at, dated
+    from engine.outcome import (
+        Comments,
+        decided,
+        every_row,
+        legs_of,
+        rows_decided,
+        rows_with,
+        status_of,
+        translated,
+    )
     from engine.rewrite import rewrite
     from engine.rules import Rule, Test, matches
     from engine.sums import sums, tally
@@ -59,6 +69,7 @@ _HOME = {
     "kernels": "telling_compilation",
     "moments": "all_at dated",
     "linktypes": "ETHERTYPES LINKTYPES name_of",
+    "outcome": "Comments decided every_row legs_of rows_decided rows_with status_of translated",
     "rewrite": "rewrite",
     "rules": "Rule Test matches",
     "sums": "sums tally",
@@ -85,6 +96,7 @@ __all__ = [
     "TRUNCATED",
     "VERDICTS",
     "CaptureError",
+    "Comments",
     "Counters",
     "Datagram",
     "FlowCache",
@@ -107,14 +119,17 @@ __all__ = [
     "count",
     "dated",
     "decap",
+    "decided",
     "decode",
     "ethertypes",
+    "every_row",
     "frame_back",
     "frame_of",
     "frames_of",
     "icmp_error",
     "is_compiled",
     "judge",
+    "legs_of",
     "logged",
     "matches",
     "name_of",
@@ -126,12 +141,16 @@ __all__ = [
     "reassemble",
     "rewrite",
     "row",
+    "rows_decided",
+    "rows_with",
     "select",
     "sent_to_many",
+    "status_of",
     "sums",
     "take",
     "tally",
     "telling_compilation",
+    "translated",
     "values",
     "warm",
     "within",

@@ -262,7 +262,7 @@ def replay(
         begun = time.perf_counter()
         with (
             _progress(captures, tally) as progress,
-            annotating(annotated, place, captures, tally, rewrites, only) as annotate,
+            annotating(annotated, place, captures, tally, rewrites, only, decap) as annotate,
             recording(each, form, out, place, captures, tally, only) as record_of,
         ):
             for path in captures:

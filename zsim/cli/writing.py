@@ -26,7 +26,8 @@ class Unwritable(Exception):
 
 @contextmanager
 def annotating(
-    out: str | None, place: Place, captures: Iterable[str], tally: Any, rewrites: list[Rewrite], only: Only
+    out: str | None, place: Place, captures: Iterable[str], tally: Any, rewrites: list[Rewrite], only: Only,
+    decap: bool = False,
 ) -> Iterator[Recorder]:
     """What to tell each batch to, so that the annotated capture `out` is there at the end; without one, nothing."""
     from zsim.outputs import Annotated
@@ -34,7 +35,7 @@ def annotating(
     if out is None:
         yield lambda frames, outcome: None
         return
-    made = Annotated(tally.prepared, rewrites, only)
+    made = Annotated(tally.prepared, rewrites, only, decap=decap)
     try:
         with written(out, place, captures) as write:
             write(made.head())
