@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from engine.arrays import Array, blank, of_octets, zeros
-from engine.kernels.walk import NO_TIME
+from engine.kernels.walk import NO_TIME as NO_TIME
 
 #: Frames handed out at a time. Columns of that many stay in a core's cache, and lie an odd number of cache lines
 #: apart, so that the columns of one packet do not fight for the same place in it.

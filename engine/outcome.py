@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from engine.arrays import Array, as_array, blank, zeros
+from engine.arrays import Array, as_array, blank, of_octets, zeros
 from engine.capture import Frames
 from engine.headers import Headers
 from engine.judge import Judgement
@@ -76,6 +76,15 @@ def rows_decided(rule: Array, flags: bytes) -> Array:
 
     rows = blank("i4", len(rule), True)
     return rows[: list_flagged(rule, as_array(flags, "u1", True), len(rule), rows)]
+
+
+def kinds(codes: Array) -> list[int]:
+    """The different codes (i4[n]), in the order they come."""
+    from engine.kernels.count import leading
+
+    n = len(codes)
+    alike = leading(codes, n)  # nearly always all of them
+    return list(dict.fromkeys([*codes[:1].tolist(), *codes[alike:].tolist()]))
 
 
 def translated(codes: Array, table: dict[int, int]) -> Array:
@@ -159,14 +168,12 @@ class Comments:
         return memoryview(self.out.view(numpy.uint8))[:wrote]
 
     def _learn(self, keys: list[int]) -> None:
-        import numpy
-
         from engine import pcapng
 
         self.texts += [pcapng.comments([self.say(key)]) for key in keys]
         ends = [0]
         for each in self.texts:
             ends.append(ends[-1] + len(each) // 4)
-        self.text = numpy.frombuffer(b"".join(self.texts), "<u4").astype("<u4")
+        self.text = of_octets(b"".join(self.texts), True)
         self.begin = as_array(ends, "i8", True)
         self.most = max(map(len, self.texts), default=0)

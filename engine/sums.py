@@ -24,11 +24,12 @@ def sums(frames: Frames) -> Sums:
     total = zeros("i8", 4, is_compiled(frames.start))
     sum_up(frames.length, frames.time, frames.count, total)
     octets, first, last, untimed = total.tolist()
-    span = (first, last) if untimed < frames.count else (None, None)
     alike = leading(frames.linktype, frames.count)  # nearly always all of them
     linktypes = Counter({int(frames.linktype[0]): alike})
     linktypes.update(frames.linktype[alike:].tolist())
-    return Sums(octets, *span, dict(linktypes), untimed)
+    if untimed == frames.count:
+        first = last = None
+    return Sums(octets, first, last, dict(linktypes), untimed)
 
 
 def tally(codes: Array, names: tuple[str, ...]) -> dict[str, int]:

@@ -16,6 +16,7 @@ from engine.journal import PLACE, RULE, TIME, Journal, Quotas, Source, columns, 
 from engine.judge import Judgement, RuleSet, judge, logged
 from engine.kernels import telling_compilation
 from engine.moments import all_at, dated
+from engine.outcome import Comments, decided, kinds, rows_decided, rows_with, translated
 from engine.rewrite import rewrite
 from engine.rules import Rule, Test
 from engine.sums import sums, tally
@@ -53,6 +54,10 @@ def _use(frames: Frames) -> None:
     for leg in judgement.legs:
         logged(leg, rules)
     _write(frames, judgement, list_told(judgement, rules, rules, rules))
+    made = decided(headers, judgement, 1)
+    rows_decided(made.rule, b"\1")
+    Comments(str).blocks(frames, made.key, rows_with(judgement.verdict, 0), translated(frames.linktype, {}))
+    kinds(frames.linktype)
     sums(frames)
     list(within(frames, 0, 1))
     tally(headers.status, STATUSES)

@@ -153,9 +153,9 @@ def files() -> Iterator[Hostile]:
     yield Hostile("sum.pcap.gz", whole[:-8] + b"\0\0\0\0" + whole[-4:], 2, "the gzip is damaged")
     yield Hostile("garbage-after.pcap.gz", whole + b"garbage", 2, "the gzip is damaged")
     yield Hostile("head-only.pcap.gz", whole[:10], 0, "the gzip is damaged")
-    yield Hostile("bomb.gz", gzip.compress(bytes(64_000_000), mtime=0), 0, "(decompressed) at byte 0: starts with the octets 00")
+    yield Hostile("bomb.gz", gzip.compress(bytes(64_000_000), mtime=0), 0, "(decompressed) at byte 0: starts with")
     yield Hostile("bomb.pcap.gz", gzip.compress(pcap(after=record(bytes(262_144)) * 200), mtime=0), 200, "", "not_ip")
-    yield Hostile("gzip-in-gzip.pcap.gz", gzip.compress(whole, mtime=0), 0, "(decompressed) at byte 0: starts with the octets 1f 8b")
+    yield Hostile("gzip-in-gzip.pcap.gz", gzip.compress(whole, mtime=0), 0, "(decompressed) at byte 0: starts with")
 
 
 def mutations(octets: bytes, seed: int, count: int) -> Iterator[bytes]:

@@ -332,7 +332,7 @@ def _lz4(path: str, rest: Rest) -> Iterator[bytes]:
         raise rest.damaged(path, "lz4", "the file ends inside it")
 
 
-_MISSING = "is compressed with {what}: pip install 'zsim[{what}]' to read it; captures as they are and .gz are read without"
+_MISSING = "is compressed with {what}: pip install 'zsim[{what}]' to read it; gzip needs no more than there is"
 
 Decompressor = Callable[[str, Rest], Iterator[bytes]]
 

@@ -98,7 +98,7 @@ class Annotated:
         blocks: list[bytes] = []
         interfaces = {
             linktype: self._interface(engine.name_of(linktype), linktype, blocks)
-            for linktype in dict.fromkeys(engine.take(frames.linktype, rows).tolist())
+            for linktype in engine.kinds(engine.take(frames.linktype, rows))
         }
         self.frames += len(rows)
         written = self.quick.blocks(frames, made.key, rows, engine.translated(frames.linktype, interfaces))

@@ -5,6 +5,7 @@
 
 from engine.fields import COLUMN
 from engine.kernels import kernel
+from engine.kernels.ahead import copy_octets
 
 ROUTED = COLUMN["routed"]
 NO_LEG = 255  # way of a packet no rule was asked about
@@ -51,10 +52,11 @@ def number_keys(key, n, slots, keys, codes, known, code, fresh):
     known  how many keys there are    code  i4[n]    fresh  i8[n]
     """
     new = 0
+    mask = slots - 1
     for p in range(n):
-        at = (key[p] * 7919 + (key[p] // 65536) * 31) % slots
+        at = (key[p] ^ (key[p] >> 16)) & mask
         while codes[at] >= 0 and keys[at] != key[p]:
-            at = (at + 1) % slots
+            at = (at + 1) & mask
         if codes[at] < 0:
             keys[at] = key[p]
             codes[at] = known + new
@@ -70,8 +72,8 @@ def annotate(data, start, captured, length, time, number, row, m, code, text, be
     returns how many octets that were.
 
     data   u1[b]    start, time  i8[n]    captured, length  u4[n]    number  i4[n]  interface    row  i4[m]
-    code   i4[n]    which comment: text[begin[code] : begin[code + 1]], words of the option and the end of options
-    text   u4[...]    begin  i8[...]
+    code   i4[n]    which comment: words begin[code] to begin[code + 1] of text, its option and the end of options
+    text   u1[...]    begin  i8[...]
     words  u4[...]  the same memory as out, u1[...], of a little-endian machine
     """
     w = 0
@@ -93,13 +95,9 @@ def annotate(data, start, captured, length, time, number, row, m, code, text, be
         w += 7
         if filled:
             words[w + filled - 1] = 0
-        s = start[p] + 0
-        o = 4 * w
-        for j in range(have):
-            out[o + j] = data[s + j]
+        copy_octets(out, 4 * w, data, start[p] + 0, have)
         w += filled
-        for j in range(option):
-            words[w + j] = text[first + j]
+        copy_octets(out, 4 * w, text, 4 * first, 4 * option)
         w += option
         words[w] = whole
         w += 1

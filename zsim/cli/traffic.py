@@ -205,7 +205,7 @@ _decap_option = click.option(
     help="Judge packets at their own times, or all of them at the system's.",
 )
 @_decap_option
-@click.option("--follow", is_flag=True, help="Wait for more packets at the end of the file, as tail -F does, until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Wait for more packets, as tail -F does, until Ctrl-C.")
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
 def replay(

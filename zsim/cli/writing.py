@@ -114,6 +114,7 @@ def written(out: str, place: Place, captures: Iterable[str]) -> Iterator[Callabl
     def write(octets: bytes) -> None:
         try:
             file.write(octets)
+            file.flush()  # whoever follows a capture follows this too
         except OSError as why:
             raise Unwritable(f"{shown}: cannot be written: {why.strerror}") from None
 
