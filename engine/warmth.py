@@ -11,7 +11,7 @@ from engine.compile import SHAPES, MatchTable, ahead, compile_rules
 from engine.datagrams import Trains, reassemble
 from engine.decap import decap, ethertypes
 from engine.fields import STATUSES
-from engine.headers import decode
+from engine.headers import Headers, decode
 from engine.journal import PLACE, RULE, TIME, Journal, Quotas, Source, columns, limited, list_told
 from engine.judge import Judgement, RuleSet, judge, logged
 from engine.kernels import telling_compilation
@@ -58,6 +58,7 @@ def _use(frames: Frames) -> None:
     rows_decided(made.rule, b"\1")
     Comments(str).blocks(frames, made.key, rows_with(judgement.verdict, 0), translated(frames.linktype, {}))
     kinds(frames.linktype)
+    _name(headers)
     sums(frames)
     list(within(frames, 0, 1))
     tally(headers.status, STATUSES)
@@ -76,6 +77,17 @@ def _write(frames: Frames, judgement: Judgement, journal: Journal) -> None:
     runs(template, made, "time", 1)
     write(template, made)
     limited(journal, frames, judgement, Quotas(0, 1, *(as_array([0], "i8", True) for _ in range(7))))
+
+
+def _name(headers: Headers) -> None:
+    """The names of the flows of a batch."""
+    from engine.kernels.community import GROUPS, name_flows
+
+    n = headers.count
+    rows, has = as_array(range(n), "i4", True), as_array([1] * n, "u1", True)
+    hashed, answer = as_array([1] * 256, "u1", True), as_array([-1] * 512, "i4", True)
+    scratch, cells = as_array([0] * 80, "i8", True), as_array([0] * (GROUPS * n), "i8", True)
+    name_flows(headers.value, rows, n, n, hashed, answer, has, scratch, cells, 0)
 
 
 def _tables() -> Iterator[MatchTable]:

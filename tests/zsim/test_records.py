@@ -138,6 +138,19 @@ def test_replay__ctrl_c_says_what_was_counted_and_leaves_whole_files(tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["live.pcap", "out.pcapng", "rows.jsonl"]
 
 
+def test_each__octets_are_those_written_packet_by_packet(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = ROOT.parent / "shared" / "data" / "pcaps"
+    paths = sorted(map(str, [*CAPTURES.glob("*.pcap"), *shared.glob("*.pcap"), *shared.glob("*.pcapng")]))
+    for form in ("jsonl", "csv"):
+        for more in ([], ["--only", "denied"]):
+            for path in paths:
+                said = []
+                for compiled in (False, True):
+                    monkeypatch.setattr(captures, "wants_compiled", lambda paths, mode=compiled: mode)
+                    said.append(zsim("replay", "--each", "packet", "--as", form, *more, path).stdout)
+                assert said[0] == said[1], path
+
+
 def test_annotated__both_modes_write_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ftp", "x3270", "igmp", "ospf"):
         for more in ([], ["--only", "denied"], ["--only", "filter=x3270"]):

@@ -61,6 +61,7 @@ def recording(
         yield lambda path: lambda frames, outcome: None
         return
     from zsim import outputs
+    from zsim.rows import Rows
 
     prepared = tally.prepared
     text = outputs.lines if form == "jsonl" else outputs.csv_lines
@@ -80,7 +81,12 @@ def recording(
                 write(outputs.csv_head(outputs.PACKET if each == "packet" else outputs.FLOW).encode())
             flows = outputs.Flows()
 
+            rows = Rows(prepared, only, form)
+
             def record(path: str, frames: engine.Frames, outcome: Any) -> None:
+                if each == "packet" and (octets := rows.of(frames, outcome, path)) is not None:
+                    write(octets)
+                    return
                 records = outputs.packets(prepared, frames, outcome, path, only)
                 if each == "packet":
                     write(text(records).encode())
