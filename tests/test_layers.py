@@ -24,7 +24,7 @@ HEIGHTS = (
      "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
-    ("outputs", "parquet", "smf", "tasks"),
+    ("outputs", "parquet", "rows", "smf", "tasks"),
     ("authority", "system", "started", "defence"),
     ("bench", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself

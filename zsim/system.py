@@ -308,7 +308,7 @@ class System:
         if frames.count:  # what is due before the first packet stands before what is logged of it
             self.clock.advance_to(int(frames.time[0]))
             deliveries = defence.tick(self, int(frames.time[0]))
-            last = engine.sums(frames).last
+            last = engine.sums(frames).last or last
         outcome = traffic.receive(prepared, frames, interface, rewrites)
         self.clock.advance_to(last)
         if isinstance(outcome.events, Logged):

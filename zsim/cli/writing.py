@@ -26,7 +26,8 @@ class Unwritable(Exception):
 
 @contextmanager
 def annotating(
-    out: str | None, place: Place, captures: Iterable[str], tally: Any, rewrites: list[Rewrite], only: Only
+    out: str | None, place: Place, captures: Iterable[str], tally: Any, rewrites: list[Rewrite], only: Only,
+    decap: bool = False,
 ) -> Iterator[Recorder]:
     """What to tell each batch to, so that the annotated capture `out` is there at the end; without one, nothing."""
     from zsim.outputs import Annotated
@@ -34,7 +35,7 @@ def annotating(
     if out is None:
         yield lambda frames, outcome: None
         return
-    made = Annotated(tally.prepared, rewrites, only)
+    made = Annotated(tally.prepared, rewrites, only, decap=decap)
     try:
         with written(out, place, captures) as write:
             write(made.head())
@@ -60,6 +61,7 @@ def recording(
         yield lambda path: lambda frames, outcome: None
         return
     from zsim import outputs
+    from zsim.rows import Rows
 
     prepared = tally.prepared
     text = outputs.lines if form == "jsonl" else outputs.csv_lines
@@ -79,7 +81,12 @@ def recording(
                 write(outputs.csv_head(outputs.PACKET if each == "packet" else outputs.FLOW).encode())
             flows = outputs.Flows()
 
+            rows = Rows(prepared, only, form)
+
             def record(path: str, frames: engine.Frames, outcome: Any) -> None:
+                if each == "packet" and (octets := rows.of(frames, outcome, path)) is not None:
+                    write(octets)
+                    return
                 records = outputs.packets(prepared, frames, outcome, path, only)
                 if each == "packet":
                     write(text(records).encode())
@@ -113,6 +120,7 @@ def written(out: str, place: Place, captures: Iterable[str]) -> Iterator[Callabl
     def write(octets: bytes) -> None:
         try:
             file.write(octets)
+            file.flush()  # whoever follows a capture follows this too
         except OSError as why:
             raise Unwritable(f"{shown}: cannot be written: {why.strerror}") from None
 
