@@ -25,7 +25,7 @@ HEIGHTS = (
     ("tcpip",),
     ("attls",),
     ("outputs", "parquet", "smf", "tasks"),
-    ("system", "started", "defence"),
+    ("system", "started", "defence", "delivery"),
     ("bench", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "profiles", "store"),

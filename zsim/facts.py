@@ -129,6 +129,10 @@ FACTS = {
         Fact("log-tag", "TRMD.{stack}", UNCONFIRMED, "program tag of TRMD in the syslogd header"),
         Fact("log-pid", 16842781, CHOICE, "process number of TRMD1 in the syslogd header"),
         Fact("trmdstat-counts-filter-records", False, CHOICE, "whether IP filter records count as TRM records scanned"),
+        Fact("syslog-midnight", True, CHOICE, "dated log files change at midnight, as by the cron job that the book recommends; else at the start and SIGHUP alone"),
+        Fact("syslog-user-layout", "{host}/{user} {job}", UNCONFIRMED, "host part of a record of syslogd -u"),
+        Fact("syslogd-pid", 16842780, CHOICE, "process number of syslogd"),
+        Fact("syslogd-pid-file", "/etc/syslog.pid", UNCONFIRMED, "file with the process number of syslogd"),
         Fact("syslog-names-fold", True, CHOICE, "user ids and job names of syslog.conf compare without case"),
         # files
         Fact("profile-search", "PROFILE", CHOICE, "name in system.yaml of the stack's profile data set"),

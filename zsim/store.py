@@ -22,6 +22,7 @@ from zsim.profiles import Place, ProfileError
 from zsim.system import Reading, System
 from zsim.tasks.dmd import Dmd
 from zsim.tasks.pagent import Configured
+from zsim.tasks.syslogd import Syslogd
 from zsim.tcpip.stack import Stack
 
 SCHEMA = 1  # PRAGMA user_version
@@ -36,6 +37,7 @@ class State:
     readings: dict[str, Reading]
     configured: tuple[Configured, ...]
     dmd: Dmd = field(default_factory=Dmd)
+    syslogd: Syslogd = field(default_factory=Syslogd)
 
 
 def wall_clock() -> int:
@@ -113,14 +115,16 @@ def _restore(system: System, connection: sqlite3.Connection, name: str) -> None:
             f"{name}: remembers stack {state.stack.name}, system.yaml names {system.stack.name}; remove it"
         )
     system.stack, system.clock.now, system.readings = state.stack, state.clock, state.readings
-    system.configured, system.dmd = state.configured, state.dmd
+    system.configured, system.dmd, system.syslogd = state.configured, state.dmd, state.syslogd
     for task in system.tasks.values():
         task.running = state.running.get(task.name, False)
 
 
 def _save(system: System, connection: sqlite3.Connection) -> None:
     running = {task.name: task.running for task in system.tasks.values()}
-    state = State(system.stack, system.clock.now, running, system.readings, system.configured, system.dmd)
+    state = State(
+        system.stack, system.clock.now, running, system.readings, system.configured, system.dmd, system.syslogd
+    )  # fmt: skip
     connection.execute("CREATE TABLE IF NOT EXISTS system (state BLOB NOT NULL)")
     connection.execute("DELETE FROM system")
     connection.execute("INSERT INTO system VALUES (?)", (msgspec.json.encode(state),))

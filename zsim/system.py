@@ -14,10 +14,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial, wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from zsim import defence, messages, started, unix
+from zsim import defence, delivery, messages, started, unix
 from zsim.clock import Clock, zone_offset
 from zsim.commands import Command, command, match, verb_known
 from zsim.config import profile, syslogconf
@@ -28,7 +28,7 @@ from zsim.findings import ERROR, UNKNOWN, Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage
 from zsim.tasks import pagent, pagentlog, pasearch, syslogd, trmd, trmdstat
 from zsim.tasks.dmd import Ask, Dmd
-from zsim.tasks.syslogd import LogRecord
+from zsim.tasks.syslogd import LogRecord, Sent, Syslogd
 from zsim.tcpip import interfaces, ipsec, stack, traffic
 from zsim.tcpip.defensive import Change
 from zsim.tcpip.stack import Stack
@@ -118,6 +118,8 @@ class System:
     readings: dict[str, Reading] = field(default_factory=dict)  # by task
     configured: tuple[pagent.Configured, ...] = ()  # the policy the agent holds
     dmd: Dmd = field(default_factory=Dmd)
+    syslogd: Syslogd = field(default_factory=Syslogd)
+    elsewhere: list[Sent] = field(default_factory=list)  # records for hosts and the console, for the edge to take
     facts: dict[str, Any] = field(default_factory=dict)  # what system.yaml chooses instead of zsim.facts
 
     # ---- starting ----------------------------------------------------------------------------------------------
@@ -152,6 +154,8 @@ class System:
     def stop_task(self, task: Task) -> list[IssuedMessage]:
         """Stop one task. A stopped Policy Agent leaves its policy in the stack; a stopped stack forgets all but
         `ipsec -f default`. (halz002 pbn_stop; halz002 ipsecurity_modify_ipsec_f_default_cmd)"""
+        if task.program == SYSLOGD:
+            delivery.end(self, task)
         task.running = False
         if task.program == defence.PROGRAM:
             return defence.end(self)
@@ -166,7 +170,7 @@ class System:
             issued, findings = self._read(task, self._read_policy)
             return [messages.EZZ8431I(), messages.EZZ8432I(), *issued], findings
         if task.program == SYSLOGD:
-            return self._read(task, self._start_syslogd)
+            return self._read(task, lambda task: Brought([], delivery.begin(self, task)))
         if task.program == defence.PROGRAM:
             return self._read(task, lambda task: Brought(*defence.begin(self, task)))
         return ([messages.EZZ8495I(), messages.EZZ8500I()] if task.program == TRMD else []), []
@@ -179,13 +183,6 @@ class System:
         doubts = tuple(each for each in brought.findings if each.severity in (ERROR, UNKNOWN))
         self.readings[task.name] = Reading(files, doubts, brought.outcome)
         return brought.issued, brought.findings
-
-    def _start_syslogd(self, task: Task) -> Brought:
-        rules, findings = self.syslog_rules()
-        gone: list[Finding] = []
-        if not syslogd.creates(task.options):
-            gone = syslogd.missing(rules, lambda name: self.files.get(name) is not None, self.clock.now, self.offset)
-        return Brought([], [*findings, *gone])
 
     def _start_stack(self, task: Task) -> Brought:
         read, opened, findings = self._profile(task.file, task.where, "PROFILE")
@@ -291,31 +288,10 @@ class System:
 
     def _to_syslogd(self, records: list[LogRecord]) -> list[syslogd.Delivery]:
         """Records to files, by syslog.conf; without syslogd nothing is kept."""
-        daemon = self.task_of(SYSLOGD)
-        if daemon is None or not daemon.running or not records:
-            return []
-        offset = self.offset
-        rules, _ = self.syslog_rules()
-        deliveries = syslogd.deliver(rules, records, offset)
-        if not syslogd.creates(daemon.options):
-            deliveries = [each for each in deliveries if isinstance(self.files.get(each.path), str)]
-        lines: dict[str, list[str]] = {}
-        for path, record in deliveries:
-            lines.setdefault(path, []).append(syslogd.line(record, self.sysname, offset) + "\n")
-        for path, written in lines.items():
-            self.files.append(path, "".join(written))
-        self.files.modes |= syslogd.modes(rules, daemon.options, self.clock.now, offset)
-        return deliveries
+        return delivery.deliver(self, records)
 
     def syslog_rules(self) -> tuple[tuple[syslogconf.Rule, ...], tuple[Finding, ...]]:
-        daemon = self.task_of(SYSLOGD)
-        if daemon is None:
-            return (), ()
-        source = self.files.read(daemon.file, daemon.where)
-        if isinstance(source, Finding):
-            return (), (source,)
-        configuration = _syslogconf(source)
-        return configuration.rules, configuration.findings
+        return delivery.rules_in_force(self)
 
     def running(self, job: str) -> Task | None:
         """The task that runs under a job name."""
@@ -343,7 +319,8 @@ class System:
         """One z/OS UNIX command line: programs joined by |, output to a file by > or >>."""
         who = user or (self.users or ("IBMUSER",))[0]
         program = partial(self._program, user=who)
-        return unix.run(text, program, self.files, unix.home_of(who), ("ipsec", "pasearch", "trmdstat"))
+        names = ("ipsec", "pasearch", "trmdstat", "kill")
+        return unix.run(unix.substituted(text, self.files), program, self.files, unix.home_of(who), names)
 
     def _program(self, words: Sequence[str], user: str) -> Answer | None:
         if words[0] == "ipsec":
@@ -352,6 +329,8 @@ class System:
             return self.pasearch(words[1:])
         if words[0] == "trmdstat":
             return self.trmdstat(words[1:])
+        if words[0] == "kill":
+            return delivery.kill(self, words)
         return None
 
     @_by_its_facts
@@ -399,9 +378,6 @@ class System:
     def stacks(self) -> Mapping[str, Stack]:
         task = self.task_of(TCPIP)
         return {self.stack.name: self.stack} if task and task.running else {}
-
-
-_syslogconf = lru_cache(maxsize=4)(syslogconf.parse)  # asked for with every batch of records
 
 
 def _digest(text: object) -> str:
@@ -511,7 +487,7 @@ def _reread(system: System, job: str, only_changed: bool = False) -> Reply:
 NOT_MODELLED = {
     PAGENT: ("LOGLEVEL", "TRACE", "DEBUG", "MEMTRC", "QUERY", "SRVLSTN", "MON"),
     TCPIP: (),
-    SYSLOGD: ("RESTART", "DISPLAY", "ARCHIVE"),
+    SYSLOGD: ("DISPLAY", "ARCHIVE"),
     TRMD: (),
 }
 
@@ -539,5 +515,5 @@ def _not_modelled(what: str) -> Reply:
 
 
 CONSOLE: tuple[Command, ...] = (
-    refresh, update, *started.COMMANDS, *defence.COMMANDS, vary_tcpip, modify, display,
+    refresh, update, *started.COMMANDS, *defence.COMMANDS, *delivery.COMMANDS, vary_tcpip, modify, display,
 )  # fmt: skip

@@ -78,7 +78,7 @@ def session(place: Place, write: bool, tell_changes: bool = True) -> Iterator[Sy
 _INSTALLS = {
     TCPIP: 'zsim console "V TCPIP,,OBEYFILE,{file}" applies it, or a restart of the stack',
     PAGENT: 'zsim console "F {job},REFRESH" installs it',
-    SYSLOGD: "it is in use already",
+    SYSLOGD: 'zsim console "F {job},RESTART" installs it',
     "DMD": 'zsim console "F {job},REFRESH" installs it',
 }
 
