@@ -100,7 +100,6 @@ def begin(system: System, task: Task) -> list[Finding]:
     if not given.create:
         exists = system.files.get
         findings += syslogd.missing(rules, lambda name: exists(name) is not None, system.clock.now, system.offset)
-    system.files.replace(fact("syslogd-pid-file"), f"{fact('syslogd-pid')}\n")
     _tell(system, task, str(messages.FSUM1220()))
     return findings
 
@@ -109,6 +108,16 @@ def end(system: System, task: Task) -> None:
     """The last record of syslogd, which still runs."""
     _tell(system, task, str(messages.SYSLOGD_ENDED()))
     system.syslogd = Syslogd()
+
+
+def show_pid(system: System) -> None:
+    """Let the file with the process number be there while syslogd runs; it is made anew with every command."""
+    daemon = system.task_of(PROGRAM)
+    name = fact("syslogd-pid-file")
+    if daemon is not None and daemon.running:
+        system.files.text[name] = f"{fact('syslogd-pid')}\n"
+    elif name not in system.files.names:
+        system.files.text.pop(name, None)
 
 
 def _tell(system: System, task: Task, text: str) -> None:

@@ -26,9 +26,9 @@ from zsim.facts import choosing
 from zsim.files import Files, unix_path
 from zsim.findings import ERROR, UNKNOWN, Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage
-from zsim.tasks import pagent, pagentlog, pasearch, syslogd, trmd, trmdstat
+from zsim.tasks import pagent, pagentlog, pasearch, trmd, trmdstat
 from zsim.tasks.dmd import Ask, Dmd
-from zsim.tasks.syslogd import LogRecord, Sent, Syslogd
+from zsim.tasks.syslogd import Delivery, LogRecord, Sent, Syslogd
 from zsim.tcpip import interfaces, ipsec, stack, traffic
 from zsim.tcpip.defensive import Change
 from zsim.tcpip.stack import Stack
@@ -263,7 +263,7 @@ class System:
         interface: str | None = None,
         prepared: traffic.Prepared | None = None,
         rewrites: Sequence[traffic.Rewrite] = (),
-    ) -> tuple[traffic.Outcome, list[syslogd.Delivery]]:
+    ) -> tuple[traffic.Outcome, list[Delivery]]:
         """Judge a batch of frames; what is logged goes through TRMD and syslogd. The clock follows the packets. Without
         `prepared` the rules are those installed now."""
         import engine
@@ -279,14 +279,14 @@ class System:
         """Let what is due by the clock happen: defensive filters expire."""
         defence.tick(self)
 
-    def _log(self, events: Iterable[traffic.FilterEvent | Change]) -> list[syslogd.Delivery]:
+    def _log(self, events: Iterable[traffic.FilterEvent | Change]) -> list[Delivery]:
         """Events to TRMD, records to syslogd, lines to files. Without TRMD nothing is kept."""
         task = self.task_of(TRMD)
         if task is None or not task.running:
             return []
         return self._to_syslogd([trmd.record(event, self.stack.name, task.user, task.job) for event in events])
 
-    def _to_syslogd(self, records: list[LogRecord]) -> list[syslogd.Delivery]:
+    def _to_syslogd(self, records: list[LogRecord]) -> list[Delivery]:
         """Records to files, by syslog.conf; without syslogd nothing is kept."""
         return delivery.deliver(self, records)
 
@@ -319,6 +319,7 @@ class System:
         """One z/OS UNIX command line: programs joined by |, output to a file by > or >>."""
         who = user or (self.users or ("IBMUSER",))[0]
         program = partial(self._program, user=who)
+        delivery.show_pid(self)
         names = ("ipsec", "pasearch", "trmdstat", "kill")
         return unix.run(unix.substituted(text, self.files), program, self.files, unix.home_of(who), names)
 

@@ -64,7 +64,10 @@ def place_of(ctx: click.Context, system: str | None) -> Place:
 
 
 @contextmanager
-def session(place: Place, write: bool, tell_changes: bool = True) -> Iterator[System]:
+def session(
+    place: Place, write: bool, tell_changes: bool = True, live: tuple[bool, int] | None = None
+) -> Iterator[System]:
+    """A system as the store has it. `live` says whether and to which port records for hosts are sent."""
     with store.session(place, write, wall_clock()) as system:
         for task in system.tasks.values() if tell_changes else ():
             for name in system.changed_files(task):
@@ -72,6 +75,12 @@ def session(place: Place, write: bool, tell_changes: bool = True) -> Iterator[Sy
                     f"{name} changed since it was read; {_INSTALLS[task.program].format(job=task.job, file=name)}"
                 )
         yield system
+        if system.elsewhere or live:
+            from zsim.cli.sending import Post
+
+            post = Post(*live) if live else Post()
+            post.take(system)
+            post.close()
 
 
 # How an edited file is put in force, by the program that reads it.

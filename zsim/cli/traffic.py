@@ -7,12 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zsim import addresses, profiles
+from zsim.cli.sending import Post, live_options
 from zsim.cli.terminal import (
     FINE,
     INTERRUPTED,
@@ -193,12 +193,14 @@ def bench(ctx: click.Context, system: str | None, as_json: bool, captures: tuple
 @click.option("--to", "until", metavar="TIME", callback=_moment, help="Only packets before this time.")
 @click.option("--count", "most", type=click.IntRange(min=0), help="Only so many packets.")
 @click.option("--follow", is_flag=True, help="Wait for more packets at the end of the file, until Ctrl-C.")
+@live_options
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
 def replay(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
     as_json: bool, all_filters: bool, annotated: str | None, each: str | None, form: str, out: str, only: Only,
-    since: int | None, until: int | None, most: int | None, follow: bool, captures: tuple[str, ...],
+    since: int | None, until: int | None, most: int | None, follow: bool, live: bool, live_port: int,
+    captures: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Replay captures through the rules in force: a verdict for every packet, matches for every filter.
 
@@ -238,7 +240,12 @@ def replay(
         code, stopped = tell_doubts(running), False
         tally = Tally(_prepare(running, compiled, home))
         arrival = _interface(running, interface)
-        flush = partial(profiles.save_files, running, place)
+        post = Post(live, live_port)
+
+        def flush() -> None:
+            profiles.save_files(running, place)
+            post.take(running)
+
         begun = time.perf_counter()
         with (
             _progress(captures, tally) as progress,
@@ -256,6 +263,7 @@ def replay(
                     stopped = True
                     break
         tally.seconds = time.perf_counter() - begun
+        post.close()
         tell_lost(running, tally.logged)
         depends = depends_on(running)
     code = graver(code, _report(tally, depends, as_json, all_filters, to_stderr=annotated == "-" or to_stdout))
@@ -388,11 +396,12 @@ def _line(row: dict[str, Any]) -> str:
 @_ways
 @json_option
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 1_000_000), help="Send it so many times.")
+@live_options
 @click.argument("expression")
 @click.pass_context
 def send(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
-    as_json: bool, count: int, expression: str,
+    as_json: bool, count: int, live: bool, live_port: int, expression: str,
 ) -> None:  # fmt: skip
     """Send packets written as scapy writes them through the rules in force.
 
@@ -408,7 +417,7 @@ def send(
     from zsim import packets
     from zsim.replay import Tally, play
 
-    with session(place_of(ctx, system), write=True) as running, compiling():
+    with session(place_of(ctx, system), write=True, live=(live, live_port)) as running, compiling():
         code = tell_doubts(running)
         try:
             linktype, made = packets.packets(expression)
