@@ -24,9 +24,9 @@ HEIGHTS = (
      "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
-    ("outputs", "parquet", "smf", "tasks"),
+    ("events", "outputs", "parquet", "smf", "tasks"),
     ("system", "started", "defence", "delivery"),
-    ("bench", "listing", "logstat", "replay", "whatif"),
+    ("bench", "forecast", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "profiles", "store"),
     ("cli", "demo", "web", "__main__"),

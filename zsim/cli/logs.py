@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from pathlib import Path
 
 import click
 
-from zsim.cli.terminal import FINE, FOUND, json_option, place_of, session, system_option
+import zsim
+from zsim.cli.terminal import (
+    FINE,
+    FOUND,
+    UNUSABLE,
+    compiling,
+    complain,
+    graver,
+    json_option,
+    place_of,
+    session,
+    system_option,
+    tell_doubts,
+)
+from zsim.findings import did_you_mean
 from zsim.profiles import ProfileError
 
 
@@ -44,3 +60,79 @@ def logstat(ctx: click.Context, system: str | None, as_json: bool, most: int, lo
     shown = made.document(summary, defined)
     click.echo(json.dumps(shown, indent=2) if as_json else made.table(shown, most).rstrip("\n"))
     ctx.exit(FINE if shown["records"] else FOUND)
+
+
+@click.command()
+@system_option
+@json_option
+@click.option(
+    "--log", type=click.Choice(["all", "as-configured", "deny"]), default="all", show_default=True,
+    help="What filters log: everything, as they are configured, or what they deny.",
+)  # fmt: skip
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3650), help="How far growth is reckoned.")
+@click.option("--most", default=5, show_default=True, type=click.IntRange(1), help="Rows of each table of causes.")
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
+@click.pass_context
+def forecast(
+    ctx: click.Context, system: str | None, as_json: bool, log: str, days: int, most: int, captures: tuple[str, ...]
+) -> None:
+    """Say what logging will cost before it is switched on: records and bytes per file and day, and who causes them.
+
+    The captures run through the rules in force as in a replay, and nothing is kept. Counts are those of the captures,
+    exactly; what a day will bring is scaled from the time they span.
+
+    \b
+    Examples:
+      zsim forecast trace.pcap
+      zsim forecast --log deny --json trace.pcap
+      zsim forecast -s mysys --log as-configured --days 365 'trace.pcap*'
+    """
+    import engine
+    from zsim import captures as files
+    from zsim import forecast as made
+    from zsim.replay import Tally, play
+
+    captures = files.named(captures)
+    with session(place_of(ctx, system), write=False) as running, compiling():
+        code = tell_doubts(running)
+        if not running.stacks:
+            raise ProfileError(f"stack {running.stack.name} is not running, so there is nothing to log")
+        compiled = files.wants_compiled(captures)
+        found = made.assume(running, log)
+        tally = Tally(running.prepare(compiled))
+        flush, record = partial(made.measure, found, running), partial(made.observe, found, running.offset)
+        for path in captures:
+            try:
+                play(running, tally, files.frames(path, compiled), flush=flush, record=record)
+            except engine.CaptureError as why:
+                complain(str(why))
+                code = UNUSABLE
+        flush()
+        shown = made.document(found, tally, running, days, most)
+    click.echo(json.dumps(shown, indent=2) if as_json else made.table(shown).rstrip("\n"))
+    if shown["records"] and not shown["files"]:
+        code = graver(code, FOUND)
+    ctx.exit(code)
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.pass_context
+def schema(ctx: click.Context, name: str | None) -> None:
+    """Print the JSON Schema of an event format; without a name, list them.
+
+    \b
+    Examples:
+      zsim schema
+      zsim schema ocsf > ocsf.schema.json
+    """
+    folder = Path(zsim.__file__).parent / "schemas"
+    known = {path.stem: path for path in sorted(folder.glob("*.json"))}
+    if name is None:
+        for each, path in known.items():
+            click.echo(f"{each:<10}{json.loads(path.read_text('utf-8'))['title']}")
+    elif name in known:
+        click.echo(known[name].read_text("utf-8"), nl=False)
+    else:
+        raise ProfileError(f"no schema {name!r}; {did_you_mean(name, known, 'there are ' + ', '.join(known))}")
+    ctx.exit(FINE)

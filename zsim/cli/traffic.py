@@ -30,7 +30,7 @@ from zsim.cli.terminal import (
     tell_lost,
     tell_note,
 )
-from zsim.cli.writing import annotating, both, recording
+from zsim.cli.writing import all_of, annotating, recording, telling_events
 from zsim.findings import did_you_mean
 from zsim.profiles import ProfileError
 from zsim.system import TCPIP, System
@@ -193,14 +193,20 @@ def bench(ctx: click.Context, system: str | None, as_json: bool, captures: tuple
 @click.option("--to", "until", metavar="TIME", callback=_moment, help="Only packets before this time.")
 @click.option("--count", "most", type=click.IntRange(min=0), help="Only so many packets.")
 @click.option("--follow", is_flag=True, help="Wait for more packets at the end of the file, until Ctrl-C.")
+@click.option("--events", metavar="FILE", help="Write each logged verdict as an event; - for stdout. See zsim schema.")
+@click.option(
+    "--events-as",
+    type=click.Choice(["event", "rfc5424", "ecs", "ocsf"]),
+    help="What events are written as; without it the name of FILE tells: .jsonl, .rfc5424, .ecs.jsonl, .ocsf.jsonl.",
+)
 @live_options
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
 def replay(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
     as_json: bool, all_filters: bool, annotated: str | None, each: str | None, form: str, out: str, only: Only,
-    since: int | None, until: int | None, most: int | None, follow: bool, live: bool, live_port: int,
-    captures: tuple[str, ...],
+    since: int | None, until: int | None, most: int | None, follow: bool, events: str | None,
+    events_as: str | None, live: bool, live_port: int, captures: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Replay captures through the rules in force: a verdict for every packet, matches for every filter.
 
@@ -215,6 +221,7 @@ def replay(
       zsim replay -w verdicts.pcapng trace.pcap
       zsim replay --each packet --only denied trace.pcap
       zsim replay --each flow --as csv --out flows.csv 'trace.pcap*'
+      zsim replay --events log.ocsf.jsonl trace.pcap
       zsim replay -s mysys --json a.pcap b.pcapng.gz
       zsim replay --map 192.0.2.7=10.1.1.2 from-elsewhere.pcap
       tcpdump -w - | zsim replay -
@@ -226,6 +233,10 @@ def replay(
     if annotated == "-" and as_json:
         raise click.UsageError("-w - and --json both want standard output; give -w a file")
     to_stdout = each is not None and out == "-"
+    if events == "-":
+        if to_stdout or as_json or annotated == "-":
+            raise click.UsageError("--events - wants standard output for itself; give it a file")
+        to_stdout = True
     if to_stdout and (as_json or annotated == "-"):
         raise click.UsageError("--each wants standard output for itself; give --out a file")
     if form == "parquet" and each == "flow":
@@ -251,11 +262,12 @@ def replay(
             _progress(captures, tally) as progress,
             annotating(annotated, place, captures, tally, rewrites, only) as annotate,
             recording(each, form, out, place, captures, tally, only) as record_of,
+            telling_events(events, events_as, running, place, captures) as tell_events,
         ):
             for path in captures:
                 try:
                     batches = wanted.of(files.frames(path, compiled, progress, follow))
-                    play(running, tally, batches, arrival, rewrites, flush, both(annotate, record_of(path)))
+                    play(running, tally, batches, arrival, rewrites, flush, all_of(annotate, record_of(path), tell_events))
                 except engine.CaptureError as why:  # what was good before the damage is counted
                     complain(str(why))
                     code = UNUSABLE
