@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from zsim import __version__, flows
+from zsim import flows
 from zsim.addresses import text as address_text
 from zsim.clock import iso
 from zsim.tasks import trmd
@@ -45,6 +45,7 @@ class Observer(NamedTuple):
     stack: str
     user: str
     job: str
+    version: str  # of zsim
 
 
 # ---- the facts of one event ------------------------------------------------------------------------------------
@@ -257,7 +258,7 @@ OCSF: tuple[tuple[str, Value], ...] = (
     ("metadata.log_provider", "tag"),
     ("metadata.product.name", _says("zsim")),
     ("metadata.product.vendor_name", _says("zsim")),
-    ("metadata.product.version", _says(__version__)),
+    ("metadata.product.version", lambda event, seen_by: seen_by.version),
     ("unmapped.stack", "stack"),
     ("unmapped.routed", "routed"),
     ("unmapped.fragment", "fragment"),
@@ -298,7 +299,7 @@ def structured(event: Record, seen_by: Observer, sequence: int) -> str:
     app, _, pid = event["tag"].partition("[")
     parameters = "".join(f' {name}="{_escaped(event[name])}"' for name in STRUCTURED if event[name] is not None)
     meta = f'[meta sequenceId="{(sequence - 1) % _LAST_SEQUENCE + 1}"]'
-    origin = f'[origin enterpriseId="32473" software="zsim" swVersion="{__version__}"]'
+    origin = f'[origin enterpriseId="32473" software="zsim" swVersion="{seen_by.version}"]'
     head = f"<{event['pri']}>1 {event['time'][:26]}Z {event['observer']} {app} {pid.rstrip(']') or '-'}"
     return f"{head} {event['message']} {meta}{origin}[{SD_ID}{parameters}] {event['text']}"
 

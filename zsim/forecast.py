@@ -17,6 +17,7 @@ from zsim.config.syslogconf import PRIORITIES
 from zsim.facts import fact
 from zsim.system import SYSLOGD, TRMD, System
 from zsim.tasks import syslogd, trmd
+from zsim.tasks.syslogd import is_file
 from zsim.tcpip.defensive import Change
 from zsim.tcpip.filters import FilterSet
 from zsim.tcpip.traffic import FilterEvent
@@ -128,7 +129,7 @@ def measure(found: Forecast, system: System) -> None:
 
 
 def document(found: Forecast, tally: Tally, system: System, days: int, most: int) -> dict[str, Any]:
-    """The forecast as JSON: exact for the capture; `per_day` and `growth` scaled from its span, null for a short one."""
+    """The forecast as JSON: exact for the capture; `per_day` and `growth` are scaled, null for too short a capture."""
     span = 0.0 if tally.first is None or tally.last is None else (tally.last - tally.first) / SECOND
     scale = DAY / span if span >= SHORTEST else None
     caught = _caught(found, system)
@@ -178,7 +179,7 @@ def _caught(found: Forecast, system: System) -> list[tuple[str, str, set[str]]]:
     for rule in rules:
         if rule.takes(*key):
             names = {rule.destination}
-            if syslogd.is_file(rule.destination):
+            if is_file(rule.destination):
                 names = {syslogd.path(rule.destination, day, system.offset) for day in found.days}
             made.append((f"{rule.where.source}:{rule.where.line}", str(rule), names))
     return made

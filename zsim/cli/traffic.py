@@ -267,7 +267,8 @@ def replay(
             for path in captures:
                 try:
                     batches = wanted.of(files.frames(path, compiled, progress, follow))
-                    play(running, tally, batches, arrival, rewrites, flush, all_of(annotate, record_of(path), tell_events))
+                    record = all_of(annotate, record_of(path), tell_events)
+                    play(running, tally, batches, arrival, rewrites, flush, record)
                 except engine.CaptureError as why:  # what was good before the damage is counted
                     complain(str(why))
                     code = UNUSABLE

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zsim import __version__
 from zsim.cli.terminal import tell_note
 from zsim.profiles import Place, ProfileError
 
@@ -72,7 +73,7 @@ def telling_events(
         raise ProfileError(f"--events {out}: the name tells no format; add --events-as, or end it in one of {known}")
     task = system.task_of(TRMD)
     user, job = (task.user, task.job) if task else ("", "")
-    observer = events.Observer(system.sysname, system.release, system.stack.name, user, job)
+    observer = events.Observer(system.sysname, system.release, system.stack.name, user, job, __version__)
     written_lines = passed = 0
 
     def tell(frames: engine.Frames, outcome: Outcome) -> None:
