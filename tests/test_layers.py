@@ -20,8 +20,8 @@ EDGE = ("zsim.profiles", "zsim.store", "zsim.cli", "zsim.packets", "zsim.capture
 # without a place fails the test, because somebody has to say where it belongs.
 HEIGHTS = (
     # leaves that anyone may use
-    ("addresses", "captures", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf", "messages",
-     "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
+    ("addresses", "captures", "charts", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf",
+     "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
     ("events", "outputs", "parquet", "smf", "tasks"),
