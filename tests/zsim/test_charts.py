@@ -18,8 +18,8 @@ from zsim.cli import main
 SVG = "{http://www.w3.org/2000/svg}"
 LINE = (
     "Dec {day} {hour:02d}:05:31 S0W1 TRMD.TCPIP[1]: {message} Packet: 12/{day}/2023 {hour:02d}:05:31.00 "
-    "filter rule= {rule} ext= 2 sipaddr= {peer} dipaddr= 10.1.1.2 proto= tcp(6) sport= 40000 dport= 21 -= Interface= 10.1.1.2 (I) "
-    "secclass= 255 dest= local len= 60 ifcname= ETH1 fragment= N"
+    "filter rule= {rule} ext= 2 sipaddr= {peer} dipaddr= 10.1.1.2 proto= tcp(6) sport= 40000 dport= 21 -= "
+    "Interface= 10.1.1.2 (I) secclass= 255 dest= local len= 60 ifcname= ETH1 fragment= N"
 )
 
 
