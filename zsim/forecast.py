@@ -43,7 +43,7 @@ class Forecast:
     octets: Counter[str] = field(default_factory=Counter)
     logged: int = 0
     held: Counter[tuple[str, int]] = field(default_factory=Counter)  # by defensive filter: held back by its limit
-    limits: dict[tuple[str, int], str] = field(default_factory=dict)
+    limits: dict[tuple[str, int], int] = field(default_factory=dict)
     peers: Counter[str] = field(default_factory=Counter)
     services: Counter[str] = field(default_factory=Counter)
     filters: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -72,6 +72,8 @@ def assume(system: System, log: str) -> Forecast:
     daemon = system.task_of(SYSLOGD)
     if daemon is not None and not syslogd.creates(daemon.options):
         found.assumed.append("syslogd runs without -c: what goes to a file that does not exist is lost")
+    for one in stack.defensive.filters:  # held back before, and told of later
+        found.held[one.key] -= one.suppressed
     system.files.appended.clear()
     system.elsewhere.clear()
     return found
@@ -93,7 +95,7 @@ def observe(found: Forecast, offset: int, frames: engine.Frames, outcome: Outcom
             if event.held_back:
                 key = event.rule.name, event.rule.extension
                 found.held[key] += event.held_back
-                found.limits[key] = str(event.rule.defence.loglimit) if event.rule.defence else ""
+                found.limits[key] = event.rule.defence.loglimit if event.rule.defence else 0
             continue
         found.logged += 1
         found.days.add(syslogd.opening(event.time, offset, 0))
@@ -133,6 +135,10 @@ def document(found: Forecast, tally: Tally, system: System, days: int, most: int
     span = 0.0 if tally.first is None or tally.last is None else (tally.last - tally.first) / SECOND
     scale = DAY / span if span >= SHORTEST else None
     caught = _caught(found, system)
+    held, limits = Counter(found.held), dict(found.limits)
+    for one in system.stack.defensive.filters:  # in the interval that has not ended
+        held[one.key] += one.suppressed
+        limits[one.key] = one.defence.loglimit
     files = [
         {
             "destination": name,
@@ -151,8 +157,9 @@ def document(found: Forecast, tally: Tally, system: System, days: int, most: int
         "files": files,
         "rules": [{"where": where, "rule": text, "destinations": sorted(names)} for where, text, names in caught],
         "limits": [
-            {"filter": name, "extension": extension, "loglimit": found.limits[name, extension], "held_back": count}
-            for (name, extension), count in found.held.most_common()
+            {"filter": name, "extension": extension, "loglimit": limits.get((name, extension), 0), "held_back": count}
+            for (name, extension), count in held.most_common()
+            if count > 0
         ],
         "peers": [{"address": name, "records": count} for name, count in found.peers.most_common(most)],
         "services": [{"service": name, "records": count} for name, count in found.services.most_common(most)],

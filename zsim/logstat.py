@@ -6,7 +6,6 @@ file that defines it, or reported as one that no longer exists.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -74,7 +73,8 @@ def _packet(summary: Summary, found: Line, outcome: str) -> None:
 def _service(fields: Mapping[str, str]) -> str:
     """`tcp(6) 21`: protocol and the lower port, which is the server's as a rule; type and code for ICMP."""
     protocol = fields.get("proto", "?")
-    ports = [int(fields[name]) for name in ("sport", "dport") if re.fullmatch("[0-9]{1,5}", fields.get(name, ""))]
+    words = fields.get("sport", ""), fields.get("dport", "")
+    ports = [int(word) for word in words if len(word) < 6 and word.isascii() and word.isdigit()]
     if ports:
         return f"{protocol} {min(ports)}"
     return f"{protocol} {fields['type']}/{fields.get('code', '')}".rstrip("/") if "type" in fields else protocol

@@ -40,7 +40,8 @@ _HEAD = re.compile(
 )
 _MESSAGE = re.compile(r"[A-Z]{3}\d{4}[A-Z]\b")
 _STAMP = re.compile(r"\b([0-9]{2}/[0-9]{2}/[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})\.([0-9]{2})\b")
-_FIELD = re.compile(r"([A-Za-z_]+)= ?([^\s=]+)(?: \(([IO])\))?(?=\s|$)")
+_FIELD = re.compile(r"([A-Za-z_]+)= ?([^\s=]+)(?=\s|$)")
+_WAY = re.compile(r"Interface= ?\S+ \(([IO])\)")
 
 
 def read(lines: Iterable[str]) -> Iterator[Line | None]:
@@ -54,11 +55,10 @@ def line(text: str) -> Line | None:
     if head is None:
         return None
     message = _MESSAGE.match(head["text"])
-    fields: dict[str, str] = {}
-    for name, value, way in _FIELD.findall(head["text"]):
-        fields.setdefault(name, value)
-        if way:
-            fields["way"] = way
+    fields = dict(reversed(_FIELD.findall(head["text"])))  # of two with one name, the first
+    way = _WAY.search(head["text"])
+    if way is not None:
+        fields["way"] = way[1]
     number = message[0] if message else ""
     writer = head["user"] or "", head["job"] or ""
     return Line(head["stamp"], head["host"], head["tag"], number, _time(head["text"]), fields, *writer)

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from systems import NOW, PROFILE, RAW_IP, chain, icmp, policy, rule, system, tcp, udp
+from systems import NOW, PROFILE, RAW_IP, chain, icmp, policy, rule, system, tcp, udp, unstarted
 
 import engine
 from zsim import forecast
 from zsim.cli import main
 from zsim.clock import SECOND
+from zsim.findings import Where
 from zsim.replay import Tally, play
+from zsim.system import Task
 
 ROOT = Path(__file__).parents[2]
 CAPTURES = sorted(str(path) for path in (ROOT / "profiles/adcd/captures").glob("*.pcap"))
@@ -153,6 +155,34 @@ def test_causes__are_the_talkers() -> None:
     assert found["peers"] == [{"address": "10.1.0.2", "records": 2}, {"address": "10.1.0.3", "records": 2}]
     assert found["services"][0] == {"service": "udp(17) 9", "records": 2}
     assert found["filters"][0] == {"filter": "no", "extension": 2, "records": 2}
+
+
+def flooded(seconds: int) -> dict:
+    """A ping a second against a defensive filter that may log two in five minutes."""
+    named = chain(
+        POLICY, PROFILE, DMD="DmStackConfig TCPIP\n{\n  Mode Active\n}\n", DMDENV="DMD_FILE=//'USER.CONFIG(DMD)'\n"
+    )
+    made = unstarted(named)
+    made.tasks["DMD"] = Task("DMD", "DMD", "START1", Where("x", 1, 1), environment="//'USER.CONFIG(DMDENV)'")
+    made.start(NOW)
+    assert made.shell("ipsec -F add srcip 10.1.0.2 destip all prot icmp dir inbound loglimit 2 -N STOP").code == 0
+    found = forecast.assume(made, "all")
+    tally = Tally(made.prepare())
+    given = [(NOW + at * SECOND, PACKETS[0]) for at in range(seconds)]
+    play(
+        made, tally, [engine.frames_of(given, RAW_IP)], flush=lambda: forecast.measure(found, made),
+        record=lambda frames, outcome: forecast.observe(found, made.offset, frames, outcome),
+    )  # fmt: skip
+    return forecast.document(found, tally, made, 30, 5)
+
+
+@pytest.mark.parametrize(("seconds", "written"), [(10, 2), (400, 4)])
+def test_limits__that_bite_are_named_also_before_their_interval_ends(seconds: int, written: int) -> None:
+    """Bursts of two, then one each 150 s; in ten seconds 8 of 10 are held back."""
+    found = flooded(seconds)
+    assert found["records"] == written
+    assert found["limits"] == [{"filter": "STOP", "extension": 1, "loglimit": 2, "held_back": seconds - written}]
+    assert "STOP ext 1" in forecast.table(found)
 
 
 def test_assumed__tasks_that_do_not_run_are_started() -> None:

@@ -158,6 +158,7 @@ def forecast(
     import engine
     from zsim import captures as files
     from zsim import forecast as made
+    from zsim.cli.traffic import progress_of
     from zsim.replay import Tally, play
 
     captures = files.named(captures)
@@ -169,12 +170,13 @@ def forecast(
         found = made.assume(running, log)
         tally = Tally(running.prepare(compiled))
         flush, record = partial(made.measure, found, running), partial(made.observe, found, running.offset)
-        for path in captures:
-            try:
-                play(running, tally, files.frames(path, compiled), flush=flush, record=record)
-            except engine.CaptureError as why:
-                complain(str(why))
-                code = UNUSABLE
+        with progress_of(captures, tally) as progress:
+            for path in captures:
+                try:
+                    play(running, tally, files.frames(path, compiled, progress), flush=flush, record=record)
+                except engine.CaptureError as why:
+                    complain(str(why))
+                    code = UNUSABLE
         flush()
         shown = made.document(found, tally, running, days, most)
     click.echo(json.dumps(shown, indent=2) if as_json else made.table(shown).rstrip("\n"))

@@ -259,7 +259,7 @@ def replay(
 
         begun = time.perf_counter()
         with (
-            _progress(captures, tally) as progress,
+            progress_of(captures, tally) as progress,
             annotating(annotated, place, captures, tally, rewrites, only) as annotate,
             recording(each, form, out, place, captures, tally, only) as record_of,
             telling_events(events, events_as, running, place, captures) as tell_events,
@@ -284,7 +284,7 @@ def replay(
 
 
 @contextmanager
-def _progress(captures: Iterable[str], tally: Any) -> Iterator[Callable[[int], object]]:
+def progress_of(captures: Iterable[str], tally: Any) -> Iterator[Callable[[int], object]]:
     """A bar of octets read, packets, rate and time left, on standard error when that is a terminal."""
     from zsim.captures import size
 
