@@ -154,7 +154,9 @@ def parse(source: Source) -> Configuration:
     """All rules in file order; lines that are no rule are reported and left out."""
     rules: list[Rule] = []
     findings: list[Finding] = []
+    archives = False  # has a BeginArchiveParms named the prefix of the data sets of -N?
     for row in lines(source, "#"):
+        archives = archives or row[0].text.lower() == "beginarchiveparms"
         try:
             rule = _rule(row, findings)
         except _Bad as bad:
@@ -162,6 +164,10 @@ def parse(source: Source) -> Configuration:
             continue
         if rule:
             rules.append(rule)
+        named = next((word for word in row if word.text == "-N"), None)
+        if rule and named and not archives:
+            why, hint = "no BeginArchiveParms stands before it", "code BeginArchiveParms, or remove -N"
+            findings.append(finding("no-effect", named.where, what="-N", why=why, hint=hint))
     return Configuration(tuple(rules), tuple(findings))
 
 
