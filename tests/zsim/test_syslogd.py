@@ -237,8 +237,8 @@ def test_archive__statements_are_kept() -> None:
 
 
 def test_archive__needs_its_parameters_before() -> None:
-    assert found("*.err /e -N ERRLOG\n") == [("kept", 1, 8), ("no-effect", 1, 8)]
-    assert found("*.err /e -N ERRLOG\nBeginArchiveParms\n")[1] == ("no-effect", 1, 8)
+    assert found("*.err /e -N ERRLOG\n") == [("kept", 1, 10), ("no-effect", 1, 10)]
+    assert found("*.err /e -N ERRLOG\nBeginArchiveParms\n")[1] == ("no-effect", 1, 10)
 
 
 # ---- paths ----------------------------------------------------------------------------------------------------
