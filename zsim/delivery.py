@@ -50,7 +50,8 @@ def deliver(system: System, records: list[LogRecord]) -> list[Delivery]:
         lines.setdefault(path, []).append(syslogd.line(record, system.sysname, offset, given.users) + "\n")
     for path, written in lines.items():
         system.files.append(path, "".join(written))
-    system.files.modes |= syslogd.modes(rules, daemon.options, system.clock.now, offset)
+    for time in {syslogd.opening(record.time, offset, system.syslogd.opened) for record in records}:
+        system.files.modes |= syslogd.modes(rules, daemon.options, time, offset)
     system.elsewhere += syslogd.elsewhere(rules, records, system.sysname, offset, daemon.user)
     return deliveries
 

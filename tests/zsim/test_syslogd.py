@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from systems import NOW, PROFILE, icmp, log_of, play, source, system, unstarted
+from systems import NOW, PROFILE, RAW_IP, icmp, log_of, play, source, system, unstarted
 
+import engine
 from zsim.cli import main
 from zsim.clock import SECOND
 from zsim.config import syslogconf
@@ -253,8 +254,8 @@ def test_archive__needs_its_parameters_before() -> None:
         ("/var/log/100%", "/var/log/100%"),
         ("/var/log/%H%M%S", "/var/log/000000"),  # opened at midnight
         ("/var/log/%j.%y.%b.%a", "/var/log/002.24.Jan.Tue"),
-        ("/var/log/%e.%C%%", "/var/log/2.20%"),
-        ("/var/log/%Q%c%", "/var/log/%Q%c%"),  # no specifiers, or none for a file name
+        ("/var/log/%C%%", "/var/log/20%"),
+        ("/var/log/%Q%c%Z%", "/var/log/%Q%c%Z%"),  # no specifiers, or none for a file name
         ("/var/./log/../x", "/var/x"),
         ("/../../../etc/passwd", "/etc/passwd"),
         ("/var/log/../../../../../root/x", "/root/x"),
@@ -548,6 +549,16 @@ def test_midnight__rolls_dated_files() -> None:
     play(made, icmp("10.1.0.2", "10.1.1.2", 8), time=NOW + DAY)
     assert [len(log_of(made, f"/log.2023.12.{day}")) for day in (13, 14)] == [1, 1]
     assert [len(log_of(made, f"/hour.{hour}")) for hour in ("14", "00")] == [1, 1]
+
+
+def test_midnight__files_of_both_days_have_the_modes_of_the_rule() -> None:
+    conf = {"/etc/syslog.conf": "*.TRMD1.*.* /log.%d.%H -F 600\n"}
+    made = system(FILES | conf, tasks="-CPAGENT")
+    given = [(NOW + at * DAY, icmp("10.1.0.2", "10.1.1.2", 8)) for at in range(2)]
+    made.receive(engine.frames_of(given, RAW_IP))
+    assert {path: made.files.modes.get(path) for path in made.files.appended if path.startswith("/log")} == {
+        "/log.13.14": (0o600, None), "/log.14.00": (0o600, None),
+    }  # fmt: skip
 
 
 def test_midnight__is_that_of_the_time_zone() -> None:

@@ -21,7 +21,7 @@ from zsim.findings import Finding, finding
 
 # Conversion specifiers replaced in a destination's path, with what strftime(3) makes of them in the C locale. %Y, %m
 # and %d are documented (syslogd_dest); of the others, those that can stand in a file name. (unconfirmed)
-SPECIFIERS = frozenset("YmdaAbBCegGhHIjMpSuUVwWyZ%")
+SPECIFIERS = frozenset("YmdaAbBCgGhHIjMpSuUVwWy%")
 DAY = 86_400  # seconds
 DISCARDED = "/dev/null"
 LONGEST_DATAGRAM = 1024  # octets (RFC 3164 section 4.1)
@@ -198,7 +198,7 @@ def path(destination: str, time: int, offset: int) -> str:
     if "%" not in destination:
         return unix_path(destination)
     at = moment(time, offset)
-    known = {"Y": f"{at.year:04d}", "C": f"{at.year // 100:02d}", "e": f"{at.day}", "Z": "", "%": "%"}
+    known = {"Y": f"{at.year:04d}", "C": f"{at.year // 100:02d}", "%": "%"}
     parts = iter(destination)
     text = ""
     for letter in parts:
