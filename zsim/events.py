@@ -3,7 +3,7 @@
     event     JSON Lines of our own: every fact under a plain name
     rfc5424   syslog with structured data (RFC 5424); MSG is the text of TRMD
     ecs       Elastic Common Schema 8.11, as JSON Lines
-    ocsf      Open Cybersecurity Schema Framework 1.1.0, class Network Activity (4001), with the profiles host and
+    ocsf      Open Cybersecurity Schema Framework 1.3.0, class Network Activity (4001), with the profiles host and
               security_control, as JSON Lines
 
 A format is a table of places and of what stands there; what a packet does not show is left out, in `event` null. The
@@ -29,7 +29,7 @@ from zsim.tcpip.traffic import FilterEvent
 Record = dict[str, Any]
 
 ECS_VERSION = "8.11.0"
-OCSF_VERSION = "1.1.0"
+OCSF_VERSION = "1.3.0"
 PERMITTED, DENIED, BLOCKED, SIMULATED = "permitted", "denied", "blocked", "simulated"
 
 # Names of protocols as other tools write them: IANA's keywords in lower case.
@@ -192,7 +192,7 @@ ECS: tuple[tuple[str, Value], ...] = (
     ("zos.ipfilter.code", "code"),
 )  # fmt: skip
 
-# https://schema.ocsf.io/1.1.0/classes/network_activity and the objects it names. A permitted packet is Traffic (6),
+# https://schema.ocsf.io/1.3.0/classes/network_activity and the objects it names. A permitted packet is Traffic (6),
 # a denied one Refuse (5). disposition_id: 1 Allowed, 6 Dropped, 15 Detected (without further action), 25 Rejected.
 _ACTIVITY = {PERMITTED: (6, "Traffic"), SIMULATED: (6, "Traffic"), DENIED: (5, "Refuse"), BLOCKED: (5, "Refuse")}
 _ACTION = {PERMITTED: (1, "Allowed"), SIMULATED: (1, "Allowed"), DENIED: (2, "Denied"), BLOCKED: (2, "Denied")}

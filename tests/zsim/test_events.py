@@ -250,7 +250,7 @@ WHICH = {
     ],
 )  # fmt: skip
 def test_ocsf__numbers(which, activity, action, disposition, status, severity, logged) -> None:
-    """OCSF 1.1.0: 1 Allowed, 2 Denied; 1 Allowed, 6 Dropped, 15 Detected, 25 Rejected; 1 Success, 2 Failure."""
+    """OCSF 1.3.0: 1 Allowed, 2 Denied; 1 Allowed, 6 Dropped, 15 Detected, 25 Rejected; 1 Success, 2 Failure."""
     event = one("ocsf", logged, WHICH[which])
     assert (event["activity_id"], event["action_id"], event["disposition_id"]) == (activity, action, disposition)
     assert (event["status_id"], event["severity_id"], event["type_uid"]) == (status, severity, 400100 + activity)
