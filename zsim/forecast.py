@@ -7,7 +7,7 @@ records and octets are counted as they are made and not kept. What is scaled to 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ class Forecast:
     services: Counter[str] = field(default_factory=Counter)
     filters: Counter[tuple[str, int]] = field(default_factory=Counter)
     days: set[int] = field(default_factory=set)  # when the files of each day were opened, ns
+    spans: list[tuple[int, int]] = field(default_factory=list)  # first and last packet of each capture, ns
     assumed: list[str] = field(default_factory=list)
 
 
@@ -88,8 +89,14 @@ def _logging(filters: FilterSet, log: str) -> FilterSet:
     return replace(filters, filters=made, logging=True, hits=[])
 
 
+def begin(found: Forecast) -> None:
+    """Another capture comes: the time between it and the one before is no time of traffic."""
+    found.spans.append((0, -1))
+
+
 def observe(found: Forecast, offset: int, frames: engine.Frames, outcome: Outcome) -> None:
     """Add who causes the records of a batch. `offset` is that of the image's time zone."""
+    _extend(found, frames)
     for event in outcome.events:
         if isinstance(event, Change):
             if event.held_back:
@@ -103,6 +110,26 @@ def observe(found: Forecast, offset: int, frames: engine.Frames, outcome: Outcom
         found.peers[addresses.text(event.version, far)] += 1
         found.services[service(event)] += 1
         found.filters[event.rule.name, event.rule.extension] += 1
+
+
+def _extend(found: Forecast, frames: engine.Frames) -> None:
+    import engine
+
+    if not frames.count:
+        return
+    if not found.spans:
+        begin(found)
+    sums, (first, last) = engine.sums(frames), found.spans[-1]
+    found.spans[-1] = (sums.first, sums.last) if last < first else (min(first, sums.first), max(last, sums.last))
+
+
+def watched(spans: Sequence[tuple[int, int]]) -> float:
+    """The seconds that captures cover, those that two cover once."""
+    covered, until = 0, 0
+    for first, last in sorted(span for span in spans if span[0] <= span[1]):
+        covered += max(0, last - max(first, until))
+        until = max(until, last)
+    return covered / SECOND
 
 
 def service(event: FilterEvent) -> str:
@@ -132,7 +159,7 @@ def measure(found: Forecast, system: System) -> None:
 
 def document(found: Forecast, tally: Tally, system: System, days: int, most: int) -> dict[str, Any]:
     """The forecast as JSON: exact for the capture; `per_day` and `growth` are scaled, null for too short a capture."""
-    span = 0.0 if tally.first is None or tally.last is None else (tally.last - tally.first) / SECOND
+    span = watched(found.spans)
     scale = DAY / span if span >= SHORTEST else None
     caught = _caught(found, system)
     held, limits = Counter(found.held), dict(found.limits)
@@ -217,7 +244,7 @@ def table(shown: Mapping[str, Any]) -> str:
         ]
     for key, name in (("filters", "filter"), ("peers", "address"), ("services", "service")):
         if shown[key]:
-            lines += ["", f"{key:<40}{'records':>10}", *(_cause(row, name, shown["records"]) for row in shown[key])]
+            lines += ["", f"{key:<46}{'records':>10}", *(_cause(row, name, shown["records"]) for row in shown[key])]
     lines += ["", "assumed", *(part for text in shown["assumed"] for part in _wrapped(text))]
     if 0 < shown["span_seconds"] < SHORT:
         scaled = "is too short to be scaled to a day" if shown["span_seconds"] < SHORTEST else "says little about a day"
@@ -232,7 +259,7 @@ def _file(row: Mapping[str, Any]) -> str:
 
 def _cause(row: Mapping[str, Any], name: str, every: int) -> str:
     shown = f"{row[name]} ext {row['extension']}" if "extension" in row else row[name]
-    return f"{shown[:39]:<40}{row['records']:>10,}{100 * row['records'] / every:>7.1f} %"
+    return f"{shown[:45]:<46}{row['records']:>10,}{100 * row['records'] / every:>7.1f} %"
 
 
 def _wrapped(text: str) -> list[str]:

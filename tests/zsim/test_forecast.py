@@ -127,6 +127,18 @@ def test_rate__of_a_second_is_not_told() -> None:
     assert "too short to be scaled" in forecast.table(shown("all", step=1))
 
 
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [
+        ([], 0), ([(0, -1)], 0), ([(0, 60)], 60), ([(0, 60), (1000, 1060)], 120), ([(1000, 1060), (0, 60)], 120),
+        ([(0, 60), (30, 90)], 90), ([(0, 60), (10, 20)], 60), ([(0, 60), (0, 60), (60, 70)], 70),
+    ],
+)  # fmt: skip
+def test_span__is_what_the_captures_cover(spans, seconds: int) -> None:
+    """Years between two captures are no time of traffic."""
+    assert forecast.watched([(first * SECOND, last * SECOND) for first, last in spans]) == pytest.approx(seconds)
+
+
 def test_days__have_files_of_their_own() -> None:
     found = shown("all", step=43_200)
     assert [(each["destination"], each["records"]) for each in found["files"]] == [

@@ -172,6 +172,7 @@ def forecast(
         flush, record = partial(made.measure, found, running), partial(made.observe, found, running.offset)
         with progress_of(captures, tally) as progress:
             for path in captures:
+                made.begin(found)
                 try:
                     play(running, tally, files.frames(path, compiled, progress), flush=flush, record=record)
                 except engine.CaptureError as why:
