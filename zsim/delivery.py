@@ -65,11 +65,16 @@ def rules_in_force(system: System) -> tuple[tuple[syslogconf.Rule, ...], tuple[F
     source = Source(held.name, held.text) if daemon.running and held.name else _configuration(system, daemon)
     if isinstance(source, Finding):
         return (), (source,)
-    read = _parsed(source)
+    read = _parsed(source, fact("syslog-comma-lists"))
     return read.rules, read.findings
 
 
-_parsed = lru_cache(maxsize=4)(syslogconf.parse)  # asked for with every batch of records
+@lru_cache(maxsize=4)
+def _parsed(source: Source, comma_lists: bool) -> syslogconf.Configuration:
+    """The configuration, which is asked for with every batch of records; the facts it depends on are given too."""
+    return syslogconf.parse(source)
+
+
 _options = lru_cache(maxsize=4)(syslogd.options)
 
 

@@ -15,6 +15,7 @@ import engine
 from zsim.cli import main
 from zsim.clock import SECOND
 from zsim.config import syslogconf
+from zsim.facts import choosing
 from zsim.findings import Where
 from zsim.system import Task
 from zsim.tasks import syslogd
@@ -575,6 +576,44 @@ def test_midnight__needs_a_signal_where_no_cron_job_sends_one() -> None:
     made.shell("kill -HUP 16842780")
     play(made, icmp("10.1.0.2", "10.1.1.2", 8), time=NOW + DAY)
     assert len(log_of(made, "/log.2023.12.14")) == 1
+
+
+# ---- what is not known stands in the table of facts -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "conf", "expected"),
+    [
+        ("syslog-none-excludes", False, "*.info;local4.none /log", ["/log"]),
+        ("syslog-file-once", False, "*.* /log\n*.info /log", ["/log", "/log"]),
+        ("syslog-specifiers", "Y", "*.* /log.%Y.%m", ["/log.2023.%m"]),
+        ("syslog-comma-lists", False, "local4,mail.info /log\n*.* /all", ["/all"]),
+        ("syslog-comma-lists", True, "local4,mail.info /log\n*.* /all", ["/all", "/log"]),
+    ],
+)
+def test_facts__decide(name: str, value: object, conf: str, expected: list[str]) -> None:
+    with choosing({name: value}):
+        assert paths(conf, "TRMD1", "local4", "info") == expected
+
+
+def test_facts__the_console_message() -> None:
+    with choosing({"syslog-console-message": "{text} FROM {user}"}):
+        assert syslogd.console("a[1]: b", "X") == "a 1 : b FROM X"
+
+
+def test_folder__holds_what_was_read_between_commands(tmp_path: Path) -> None:
+    """An edit on disk acts after F SYSLOGD,RESTART, whatever command comes between."""
+    folder, run = tmp_path / "sys", CliRunner().invoke
+    ping = ["send", "-s", str(folder), 'IP(src="10.1.0.2", dst="10.1.1.2")/ICMP()']
+    run(main, ["new", str(folder)])
+    run(main, ping)
+    (folder / "etc" / "syslog.conf").write_text("*.TRMD1.*.* /var/log/new\n")
+    told = run(main, ping).stderr
+    assert 'F SYSLOGD,RESTART" installs it' in told
+    assert not (folder / "var/log/new").exists()
+    assert run(main, ["console", "-s", str(folder), "F SYSLOGD,RESTART"]).exit_code == 0
+    assert "RESTART" not in run(main, ping).stderr
+    assert len((folder / "var/log/new").read_text().splitlines()) == 1
 
 
 # ---- no record leaves the folder ------------------------------------------------------------------------------

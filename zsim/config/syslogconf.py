@@ -103,9 +103,8 @@ class Rule(NamedTuple):
         the network came from, which has no user and job. Conditions are alternatives; `none` excludes (precedence
         unconfirmed)."""
         hits = [condition for condition in self.conditions if _concerns(condition, user, job, facility, sender)]
-        return any(priority <= condition.priority for condition in hits) and not any(
-            condition.priority < 0 for condition in hits
-        )
+        excluded = fact("syslog-none-excludes") and any(condition.priority < 0 for condition in hits)
+        return not excluded and any(priority <= condition.priority for condition in hits)
 
 
 def _concerns(condition: Condition, user: str, job: str, facility: str, sender: Sender | None) -> bool:
@@ -206,7 +205,7 @@ def _rule(row: tuple[Token, ...], findings: list[Finding]) -> Rule | None:
 def _conditions(text: str, where: Where) -> list[Condition]:
     """Conditions between semicolons. Commas separate facilities (`mail,news.info`), or conditions (`*.info,mail.none`)
     where the whole is none. (unconfirmed for z/OS; syslog.conf of other systems)"""
-    if "," not in text or _parts(text) is not None:
+    if "," not in text or _parts(text) is not None or not fact("syslog-comma-lists"):
         return _one(text, where)
     found: list[Condition] = []
     column, begun = where.column, 0
@@ -229,8 +228,9 @@ def _parts(text: str) -> tuple[str | None, list[str]] | None:
         text = text.removeprefix(".")
     parts = text.split(".")
     single = parts[:-2] + parts[-1:]
+    lists = fact("syslog-comma-lists")
     fits = len(parts) in ((2, 4) if host is None else (2,)) and all(parts)
-    return (host, parts) if fits and not any("," in part for part in single) else None
+    return (host, parts) if fits and not any("," in part for part in (single if lists else parts)) else None
 
 
 def _one(text: str, where: Where) -> list[Condition]:

@@ -19,9 +19,6 @@ from zsim.facts import fact
 from zsim.files import unix_path
 from zsim.findings import Finding, finding
 
-# Conversion specifiers replaced in a destination's path, with what strftime(3) makes of them in the C locale. %Y, %m
-# and %d are documented (syslogd_dest); of the others, those that can stand in a file name. (unconfirmed)
-SPECIFIERS = frozenset("YmdaAbBCgGhHIjMpSuUVwWy%")
 DAY = 86_400  # seconds
 DISCARDED = "/dev/null"
 LONGEST_DATAGRAM = 1024  # octets (RFC 3164 section 4.1)
@@ -157,7 +154,8 @@ def deliver(rules: tuple[Rule, ...], records: list[LogRecord], offset: int, open
         key = (record.user, record.job, record.facility, record.priority, opening(record.time, offset, opened))
         if key not in paths:
             named = [rule.destination for rule in rules if rule.takes(*key[:3], PRIORITIES[record.priority])]
-            paths[key] = tuple(sorted({path(name, key[4], offset) for name in named if is_file(name)}))
+            files = [path(name, key[4], offset) for name in named if is_file(name)]
+            paths[key] = tuple(sorted(set(files) if fact("syslog-file-once") else files))
         found += [Delivery(path, record) for path in paths[key]]
     return found
 
@@ -194,17 +192,19 @@ def is_file(destination: str) -> bool:
 
 
 def path(destination: str, time: int, offset: int) -> str:
-    """The file a destination names when it is opened at `time`: conversion specifiers replaced, `..` resolved."""
+    """The file a destination names when it is opened at `time`: conversion specifiers replaced as strftime(3) does in
+    the C locale, `..` resolved. (syslogd_dest)"""
     if "%" not in destination:
         return unix_path(destination)
     at = moment(time, offset)
     known = {"Y": f"{at.year:04d}", "C": f"{at.year // 100:02d}", "%": "%"}
+    known_to = set(fact("syslog-specifiers"))
     parts = iter(destination)
     text = ""
     for letter in parts:
         if letter == "%":
             which = next(parts, "")
-            letter = known.get(which) or at.strftime(f"%{which}") if which in SPECIFIERS else f"%{which}"
+            letter = known.get(which) or at.strftime(f"%{which}") if which in known_to else f"%{which}"
         text += letter
     return unix_path(text)
 
@@ -234,5 +234,5 @@ def datagram(record: LogRecord, sysname: str, offset: int) -> str:
 def console(text: str, user: str) -> str:
     """A record as the console shows what is written to /dev/console; the brackets of the pid print as blanks. (seed)"""
     shown = text.replace("[", " ", 1).replace("]:", " :", 1) if "]:" in text else text
-    lines = textwrap.wrap(f"BPXF024I ({user}) {shown}", CONSOLE_WIDTH, break_on_hyphens=False)
-    return "\n".join(lines)
+    told = fact("syslog-console-message").format(user=user, text=shown)
+    return "\n".join(textwrap.wrap(told, CONSOLE_WIDTH, break_on_hyphens=False))
