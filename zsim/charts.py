@@ -17,6 +17,7 @@ OUTCOMES = {
     "blocked": ("▒", "red", "#b02a3c", "#ef6b7b"), "simulated": ("░", "magenta", "#7a5aa6", "#b79be0"),
 }  # fmt: skip
 WIDTH = 80  # columns of a terminal
+MOST_REMARKS = 12  # of a kind
 
 
 class Bar(NamedTuple):
@@ -84,8 +85,9 @@ def headline(shown: Mapping[str, Any]) -> str:
 
 def remarks(shown: Mapping[str, Any]) -> list[str]:
     """What the bars do not show."""
-    found = [f"held back by the log limit of {row['name']}: {row['messages']:,}" for row in shown["held_back"]]
-    found += [f"about no packet: {count:,} {name}" for name, count in shown["other_records"].items()]
+    held, others = shown["held_back"], list(shown["other_records"].items())
+    found = [f"held back by the log limit of {row['name']}: {row['messages']:,}" for row in held[:MOST_REMARKS]]
+    found += [f"about no packet: {count:,} {name}" for name, count in others[:MOST_REMARKS]]
     if shown["unread_lines"]:
         found.append(f"lines that are no syslogd records: {shown['unread_lines']:,}")
     return found
@@ -122,7 +124,7 @@ def terminal(shown: Mapping[str, Any], most: int) -> Any:
 
 
 def _shares(counts: Sequence[int], longest: int, width: int) -> list[int]:
-    """Cells for each count of a bar; what is there has at least one cell in the first bar it has."""
+    """Cells for each count of a bar; a count that is not 0 has one at least, as long as there is room."""
     ends, cells, run = 0, [], 0
     for count in counts:
         run += count
@@ -221,11 +223,11 @@ def _columns(panel: Panel, y: int) -> tuple[list[str], int]:
         parts.append("</g>")
     bottom = top + _HIGH
     parts.append(f'<line class="axis" x1="0" y1="{bottom}.5" x2="{_ACROSS}" y2="{bottom}.5"/>')
-    parts.append(f'<text class="dim" x="0" y="{bottom + 16}">{_safe(bars[0].label)}</text>')
+    parts.append(f'<text class="dim" x="0" y="{bottom + 16}">{_safe(panel.bars[0].label)}</text>')
     if len(bars) > 1:
         end = max(len(bars) * step, 300)
         parts.append(
-            f'<text class="dim" x="{end:.0f}" y="{bottom + 16}" text-anchor="end">{_safe(bars[-1].label)}</text>'
+            f'<text class="dim" x="{end:.0f}" y="{bottom + 16}" text-anchor="end">{_safe(panel.bars[-1].label)}</text>'
         )
     return parts, bottom + 16 + _GAP
 
