@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from struct import pack
 
+from engine.arrays import as_array
 from engine.build import frames_of, write_pcap
 from engine.capture import Frames, read_capture, within
 from engine.classify import Counters, FlowCache, classify, count
@@ -10,11 +11,13 @@ from engine.compile import SHAPES, MatchTable, ahead, compile_rules
 from engine.datagrams import Trains, reassemble
 from engine.fields import STATUSES
 from engine.headers import decode
-from engine.judge import RuleSet, judge, logged
+from engine.journal import PLACE, RULE, TIME, Journal, Quotas, Source, columns, limited, list_told
+from engine.judge import Judgement, RuleSet, judge, logged
 from engine.kernels import telling_compilation
 from engine.rewrite import rewrite
 from engine.rules import Rule, Test
 from engine.sums import sums, tally
+from engine.text import Address, Columns, Number, Stamp, Template, runs, write
 from engine.vantage import orient, place
 
 _PING = bytes.fromhex("4500001c00000000400100000a0000010a0000020800f7ff00000000")
@@ -41,14 +44,28 @@ def _use(frames: Frames) -> None:
     vantage = place([(4, 0x0A000002, 0)], [], [(4, 0, 2**32 - 1, 0)], [1], compiled=True)
     journey = orient(headers, vantage)
     reassemble(frames, headers, journey, Trains())
-    for leg in judge(headers, journey, vantage, rules, rules, rules).legs:
+    judgement = judge(headers, journey, vantage, rules, rules, rules)
+    for leg in judgement.legs:
         logged(leg, rules)
+    _write(frames, judgement, list_told(judgement, rules, rules, rules))
     sums(frames)
     list(within(frames, 0, 1))
     tally(headers.status, STATUSES)
     found = classify(headers, rules.table)
     for counted in (frames.count, 0):  # with as many rules as packets, and with fewer: quicker in another way
         count(found, frames.time, frames.length, Counters.of(counted, compiled=True))
+
+
+def _write(frames: Frames, judgement: Judgement, journal: Journal) -> None:
+    """Text of a batch, and quotas on it."""
+    parts = Number("rule"), Address("version", "src_addr"), Stamp("time", "%S"), Number("place"), Number("a")
+    template = Template(parts)
+    sources: dict[str, Source] = {"rule": RULE, "place": PLACE, "time": TIME, "a": {1: "type"}}
+    columns(template, sources, frames, judgement, journal)
+    made = Columns.of(template, dict.fromkeys(template.columns, (0,)), compiled=True)
+    runs(template, made, "time", 1)
+    write(template, made)
+    limited(journal, frames, judgement, Quotas(0, 1, *(as_array([0], "i8", True) for _ in range(7))))
 
 
 def _tables() -> Iterator[MatchTable]:

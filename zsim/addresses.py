@@ -41,7 +41,10 @@ class AddressRange(NamedTuple):
 
 @lru_cache(maxsize=65536)
 def text(version: int, number: int) -> str:
-    """An address as text, in the canonical form of RFC 5952 for IPv6."""
+    """An address as text, in the canonical form of RFC 5952 for IPv6; one that holds an IPv4 address like any other,
+    whatever the version of Python."""
+    if version == 6 and number >> 32 == 0xFFFF:
+        return f"::ffff:{number >> 16 & 0xFFFF:x}:{number & 0xFFFF:x}"
     return str(ipaddress.IPv4Address(number) if version == 4 else ipaddress.IPv6Address(number))
 
 

@@ -114,10 +114,11 @@ def end(system: System) -> list[IssuedMessage]:
     return [messages.DMD_ENDED()]
 
 
-def tick(system: System) -> list[Delivery]:
-    """Remove what has expired by the system's clock, whether DMD runs or not."""
+def tick(system: System, seen: int | None = None) -> list[Delivery]:
+    """Remove what has expired by the system's clock, whether DMD runs or not, and report what log limits held back:
+    up to `seen`, where packets of the past are replayed."""
     now = system.clock.now
-    changes = defensive.expire(system.stack.defensive, now)
+    changes = defensive.expire(system.stack.defensive, now, now if seen is None else min(now, seen))
     before = len(system.dmd.filters)
     system.dmd.filters = [each for each in system.dmd.filters if each.defence.expires > now]
     if not changes and len(system.dmd.filters) == before:

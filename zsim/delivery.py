@@ -18,12 +18,14 @@ from zsim.config import pagentconf, syslogconf
 from zsim.config.source import Source
 from zsim.facts import fact
 from zsim.findings import ERROR, Finding, did_you_mean, finding
-from zsim.tasks import syslogd
+from zsim.tasks import records, syslogd
 from zsim.tasks.syslogd import Delivery, LogRecord, Syslogd
 from zsim.unix import Answer
 
 if TYPE_CHECKING:
     from zsim.system import Reply, System, Task
+    from zsim.tcpip.logged import Logged
+    from zsim.tcpip.traffic import Prepared
 
 PROGRAM, TRMD = "SYSLOGD", "EZATRMD"
 SIGNALS = {"HUP": "HUP", "1": "HUP", "SIGHUP": "HUP", "TERM": "TERM", "15": "TERM", "SIGTERM": "TERM"}
@@ -32,27 +34,59 @@ SIGNALS = {"HUP": "HUP", "1": "HUP", "SIGHUP": "HUP", "TERM": "TERM", "15": "TER
 # ---- records ---------------------------------------------------------------------------------------------------
 
 
-def deliver(system: System, records: list[LogRecord]) -> list[Delivery]:
+def deliver(system: System, told: list[LogRecord]) -> list[Delivery]:
     """Records to files, hosts and the console, by syslog.conf; without syslogd nothing is kept."""
     daemon = system.task_of(PROGRAM)
-    if daemon is None or not daemon.running or not records:
+    if daemon is None or not daemon.running or not told:
         return []
     given, _, _ = _options(daemon.options)
     if given.network_only:
         return []
     offset = system.offset
     rules, _ = rules_in_force(system)
-    deliveries = syslogd.deliver(rules, records, offset, system.syslogd.opened)
+    deliveries = syslogd.deliver(rules, told, offset, system.syslogd.opened)
     if not given.create:
-        deliveries = [each for each in deliveries if isinstance(system.files.get(each.path), str)]
+        deliveries = [each for each in deliveries if system.files.there(each.path)]
     lines: dict[str, list[str]] = {}
-    for path, record in deliveries:
-        lines.setdefault(path, []).append(syslogd.line(record, system.sysname, offset, given.users) + "\n")
+    for path, record, _ in deliveries:
+        if record is not None:
+            lines.setdefault(path, []).append(syslogd.line(record, system.sysname, offset, given.users) + "\n")
     for path, written in lines.items():
         system.files.append(path, "".join(written))
-    for time in {syslogd.opening(record.time, offset, system.syslogd.opened) for record in records}:
+    for time in {syslogd.opening(record.time, offset, system.syslogd.opened) for record in told}:
         system.files.modes |= syslogd.modes(rules, daemon.options, time, offset)
-    system.elsewhere += syslogd.elsewhere(rules, records, system.sysname, offset, daemon.user)
+    system.elsewhere += syslogd.elsewhere(rules, told, system.sysname, offset, daemon.user)
+    return deliveries
+
+
+def deliver_lines(system: System, logged: Logged, prepared: Prepared, writer: LogRecord) -> list[Delivery] | None:
+    """What TRMD, `writer`, logs of a batch in compiled mode, to files, all at once. None where some of it goes
+    elsewhere, for which a record each is needed."""
+    daemon = system.task_of(PROGRAM)
+    given = _options(daemon.options if daemon else "")[0]
+    if daemon is None or not daemon.running or not len(logged) or given.network_only:
+        return []
+    rules, _ = rules_in_force(system)
+    key = writer.user, writer.job, writer.facility, syslogconf.PRIORITIES[writer.priority]
+    if any(rule.kind != syslogconf.FILE and rule.takes(*key) for rule in rules):
+        return None
+    host = syslogd.host(writer, system.sysname, given.users)
+    if system._form is None or system._form[0] is not prepared.rows or system._form[1] != host:
+        system._form = prepared.rows, host, records.form(prepared, host, writer.tag)
+    offset, opened = system.offset, system.syslogd.opened
+    deliveries: list[Delivery] = []
+    routes: dict[int, list[str]] = {}  # by when the files were opened
+    for block in records.blocks(logged, system._form[2], offset, writer):
+        if isinstance(block, LogRecord):
+            deliveries += deliver(system, [block])
+            continue
+        time = syslogd.opening(block.time, offset, opened)
+        if time not in routes:
+            paths = syslogd.paths(rules, writer._replace(time=block.time), offset, opened)
+            routes[time] = [path for path in paths if given.create or system.files.there(path)]
+            system.files.modes |= syslogd.modes(rules, daemon.options, time, offset)
+        system.files.append_octets(routes[time], block.octets)
+        deliveries += [Delivery(path, None, block.lines) for path in routes[time]]
     return deliveries
 
 

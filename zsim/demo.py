@@ -44,7 +44,7 @@ def run(system: System, place: Place, capture: str) -> str:
             lines += [f"{label + ':':<30}{row[label]}" for label in LABELS]
     lines.append("")
     for path in tally.files:
-        lines += [f"{path}:", *(part.rstrip("\n") for part in system.files.appended[path])]
+        lines += [f"{path}:", *system.files.added(path).splitlines()]
     told = "" if place.bundled else f" -s {place.name}"
     lines += ["", "Try next:", *(f"  {what.format(system=told):<42}{why}".rstrip() for what, why in TRY)]
     return "\n".join(lines) + "\n"

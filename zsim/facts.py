@@ -124,6 +124,7 @@ FACTS = {
         # log
         Fact("log-dport-tag", "dport=", UNCONFIRMED, "keyword of the destination port"),
         Fact("log-fragment-yes", "Y", UNCONFIRMED, "fragment= of a fragment"),
+        Fact("log-protocol-all", "ALL", UNCONFIRMED, "proto= of a defensive filter for any protocol; upper case as in the documented list, whose names real records have in lower case"),
         Fact("log-facility", "local4", CHOICE, "facility of TRMD's EZD messages"),
         Fact("log-priority", "info", CHOICE, "priority of TRMD's EZD messages"),
         Fact("log-tag", "TRMD.{stack}", UNCONFIRMED, "program tag of TRMD in the syslogd header"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from zsim.findings import Finding, Where, did_you_mean, finding
 _QUALIFIER = r"[A-Z@#$][A-Z0-9@#$-]{0,7}"
 _DATASET = re.compile(rf"({_QUALIFIER}(?:\.{_QUALIFIER})*)(?:\(([A-Z@#$][A-Z0-9@#$]{{0,7}})\))?")
 LONGEST_DATASET = 44
+PAGE = 4 << 20  # octets
 
 
 class FileName(NamedTuple):
@@ -69,6 +70,28 @@ Fetch = Callable[[str], "str | Problem"]
 
 
 @dataclass
+class Store:
+    """Memory that is used again for the next batch: new memory for each would cost as much as filling it."""
+
+    pages: list[bytearray] = field(default_factory=list)
+    used: int = 0  # octets, counted over all pages
+
+    def keep(self, octets: memoryview) -> memoryview:
+        """A copy, which lasts until `used` is set back."""
+        if len(octets) > PAGE:
+            return memoryview(bytes(octets))
+        page, at = divmod(self.used, PAGE)
+        if at + len(octets) > PAGE:
+            page, at = page + 1, 0
+        if page == len(self.pages):
+            self.pages.append(bytearray(PAGE))
+        self.used = page * PAGE + at + len(octets)
+        kept = memoryview(self.pages[page])[at : at + len(octets)]
+        kept[:] = octets
+        return kept
+
+
+@dataclass
 class Files:
     """What the system can read and has written. `names` maps the name of every file that is there to its place on
     disk, for messages; `fetch` reads one. `appended` and `replaced` are what the system wrote since the last save."""
@@ -76,11 +99,12 @@ class Files:
     names: dict[str, str] = field(default_factory=dict)
     fetch: Fetch = field(default=lambda name: Problem("no reader"))
     text: dict[str, str | Problem] = field(default_factory=dict)
-    appended: dict[str, list[str]] = field(default_factory=dict)
+    appended: dict[str, list[str | memoryview]] = field(default_factory=dict)  # octets are UTF-8
     replaced: dict[str, str] = field(default_factory=dict)
     modes: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)  # of a file and its folders, if made
     closed: tuple[str, ...] = ()  # places on disk that hold data sets, where no z/OS UNIX file can be
     asked: dict[str, None] = field(default_factory=dict)  # names that were looked for, there or not, in order
+    store: Store = field(default_factory=lambda: Store())  # of the octets in `appended`
 
     def read(self, word: str, where: Where) -> Source | Finding:
         """The file a configuration statement at `where` names, or the finding why not."""
@@ -103,7 +127,16 @@ class Files:
         before = self.replaced.get(name, self.text.get(name))
         if name not in self.appended or isinstance(before, Problem):
             return before
-        return (before or "") + "".join(self.appended[name])
+        return (before or "") + self.added(name)
+
+    def added(self, path: str) -> str:
+        """What was appended to a file since the last save."""
+        return "".join(part if isinstance(part, str) else str(part, "utf-8") for part in self.appended.get(path, ()))
+
+    def there(self, path: str) -> bool:
+        """Is there a file whose end text can be written to? It need not be read for that, however long it is."""
+        known = path in self.appended or path in self.replaced
+        return known or (path in self.names and not isinstance(self.text.get(path), Problem))
 
     def _hint(self, name: FileName) -> str:
         near = did_you_mean(str(name), (known for known in self.names if known.startswith("/") == bool(name.path)))
@@ -117,6 +150,14 @@ class Files:
     def append(self, path: str, text: str) -> None:
         """More text at the end of a z/OS UNIX file, which is created if need be."""
         self.appended.setdefault(path, []).append(text)
+
+    def append_octets(self, paths: Iterable[str], octets: memoryview) -> None:
+        """The same for whole lines in UTF-8, which are copied, at the end of several files."""
+        if not self.appended:  # all was saved: what is stored is asked for no more
+            self.store.used = 0
+        part = self.store.keep(octets)
+        for path in paths:
+            self.appended.setdefault(path, []).append(part)
 
     def replace(self, path: str, text: str) -> None:
         self.appended.pop(path, None)

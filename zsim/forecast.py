@@ -42,8 +42,6 @@ class Forecast:
     records: Counter[str] = field(default_factory=Counter)  # by destination
     octets: Counter[str] = field(default_factory=Counter)
     logged: int = 0
-    held: Counter[tuple[str, int]] = field(default_factory=Counter)  # by defensive filter: held back by its limit
-    limits: dict[tuple[str, int], int] = field(default_factory=dict)
     peers: Counter[str] = field(default_factory=Counter)
     services: Counter[str] = field(default_factory=Counter)
     filters: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -73,8 +71,6 @@ def assume(system: System, log: str) -> Forecast:
     daemon = system.task_of(SYSLOGD)
     if daemon is not None and not syslogd.creates(daemon.options):
         found.assumed.append("syslogd runs without -c: what goes to a file that does not exist is lost")
-    for one in stack.defensive.filters:  # held back before, and told of later
-        found.held[one.key] -= one.suppressed
     system.files.appended.clear()
     system.elsewhere.clear()
     return found
@@ -99,10 +95,6 @@ def observe(found: Forecast, offset: int, frames: engine.Frames, outcome: Outcom
     _extend(found, frames)
     for event in outcome.events:
         if isinstance(event, Change):
-            if event.held_back:
-                key = event.rule.name, event.rule.extension
-                found.held[key] += event.held_back
-                found.limits[key] = event.rule.defence.loglimit if event.rule.defence else 0
             continue
         found.logged += 1
         found.days.add(syslogd.opening(event.time, offset, 0))
@@ -148,8 +140,9 @@ def measure(found: Forecast, system: System) -> None:
     """Count what was written since the last time, and forget it."""
     for path, parts in system.files.appended.items():
         for part in parts:
-            found.records[path] += part.count("\n")
-            found.octets[path] += len(part.encode())
+            octets = part.encode() if isinstance(part, str) else bytes(part)
+            found.records[path] += octets.count(b"\n")
+            found.octets[path] += len(octets)
     for destination, _, text in system.elsewhere:
         found.records[destination] += 1
         found.octets[destination] += len(text.encode())
@@ -162,10 +155,6 @@ def document(found: Forecast, tally: Tally, system: System, days: int, most: int
     span = watched(found.spans)
     scale = DAY / span if span >= SHORTEST else None
     caught = _caught(found, system)
-    held, limits = Counter(found.held), dict(found.limits)
-    for one in system.stack.defensive.filters:  # in the interval that has not ended
-        held[one.key] += one.suppressed
-        limits[one.key] = one.defence.loglimit
     files = [
         {
             "destination": name,
@@ -183,11 +172,7 @@ def document(found: Forecast, tally: Tally, system: System, days: int, most: int
         "last": None if tally.last is None else iso(tally.last), "records": found.logged, "growth_days": days,
         "files": files,
         "rules": [{"where": where, "rule": text, "destinations": sorted(names)} for where, text, names in caught],
-        "limits": [
-            {"filter": name, "extension": extension, "loglimit": limits.get((name, extension), 0), "held_back": count}
-            for (name, extension), count in held.most_common()
-            if count > 0
-        ],
+        "limits": _limits(found, tally),
         "peers": [{"address": name, "records": count} for name, count in found.peers.most_common(most)],
         "services": [{"service": name, "records": count} for name, count in found.services.most_common(most)],
         "filters": [
@@ -196,6 +181,17 @@ def document(found: Forecast, tally: Tally, system: System, days: int, most: int
         ],
         "assumed": found.assumed,
     }  # fmt: skip
+
+
+def _limits(found: Forecast, tally: Tally) -> list[dict[str, Any]]:
+    """The log limits that bite: of a filter that logs, matches without a record were held back."""
+    rows = []
+    for rule, hits in zip(tally.prepared.rows, tally.hits, strict=True):
+        logged = found.filters[rule.name, rule.extension]
+        if rule.defence is not None and rule.defence.loglimit and logged and hits.matches > logged:
+            rows.append({"filter": rule.name, "extension": rule.extension, "loglimit": rule.defence.loglimit,
+                         "held_back": hits.matches - logged})  # fmt: skip
+    return sorted(rows, key=lambda row: (-int(str(row["held_back"])), str(row["filter"])))
 
 
 def _scaled(records: int, octets: int, scale: float) -> dict[str, int]:

@@ -125,7 +125,7 @@ EZZ8443I = Message("EZZ8443I", "PAGENT MODIFY COMMAND ACCEPTED", OURS)
 EZZ8771I = Message("EZZ8771I", "PAGENT CONFIG POLICY PROCESSING COMPLETE FOR {image} : {type}", MANUAL)
 EZD1586I = Message("EZD1586I", "PAGENT HAS INSTALLED ALL LOCAL POLICIES FOR {image}", MANUAL)
 
-# Packets, in the log (halmN ezd0815i, ezd1721i; EZD0814I by analogy) ---------------------------------------------
+# Packets, in the log (halmN ezd0815i, ezd0836i, ezd1721i; the rest by analogy) ---------------------------------------
 _PACKET = (
     "{time} filter rule= {rule} ext= {extension} sipaddr= {source} dipaddr= {dest} "
     "proto= {protocol} {tag1} {tag2} {tag3} "
@@ -136,6 +136,15 @@ _PLACE = "ifcname= {ifcname} fragment= {fragment}"
 EZD0814I = Message("EZD0814I", "Packet permitted: " + _PACKET + _TUNNEL + _PLACE, OURS)
 EZD0815I = Message("EZD0815I", "Packet denied by policy: " + _PACKET + _TUNNEL + _PLACE, SEEN)
 EZD0821I = Message("EZD0821I", "Packet denied, no tunnel: " + _PACKET + _TUNNEL + _PLACE, OURS)
+EZD0822I = Message("EZD0822I", "Packet denied, tunnel inactive: " + _PACKET + _TUNNEL + _PLACE, OURS)
+EZD0832I = Message("EZD0832I", "Packet denied by NAT Traversal Processing: " + _PACKET + _TUNNEL + _PLACE, OURS)
+EZD0833I = Message("EZD0833I", "Packet denied, tunnel mismatch: " + _PACKET + _TUNNEL + _PLACE, OURS)
+EZD0836I = Message(
+    "EZD0836I", "Packet permitted: {time} sipaddr= {source} dipaddr= {dest} proto= {protocol} {tag1} {tag2} "
+    "Interface= {interface} ({way}) secclass= {secclass} dest= {destination} len= {length} tunnelID= {tunnel} "
+    "ifcname= {ifcname} embsipaddr= {inner_source} embdipaddr= {inner_dest} embproto= {inner_protocol} "
+    "{inner_tag1} {inner_tag2} {inner_tag3}", MANUAL,
+)  # fmt: skip
 
 # Defensive filters, in the log (halmN ezd1721i, ezd1723i, ezd0837i, ezd0838i); the rest ours --------------
 EZD1721I = Message("EZD1721I", "Packet denied by defensive filter: " + _PACKET + _PLACE, MANUAL)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -311,19 +311,19 @@ def save_files(system: System, place: Place) -> None:
         system.files.appended.clear()
         return
     for path, text in system.files.replaced.items():
-        _write(place, path, text, False, system.files)
+        _write(place, path, (text,), False, system.files)
     for path, parts in system.files.appended.items():
-        _write(place, path, "".join(parts), True, system.files)
+        _write(place, path, parts, True, system.files)
     system.files.replaced.clear()
     system.files.appended.clear()
 
 
-def _write(place: Place, path: str, text: str, append: bool, files: Files) -> None:
+def _write(place: Place, path: str, parts: Iterable[str | memoryview], append: bool, files: Files) -> None:
     """One file below the folder; no link is followed out of it."""
     target = place.folder / path.lstrip("/")
     real = target.resolve()
-    parts = real.relative_to(place.folder.resolve()).parts if _inside(place.folder, target) else ()
-    reserved = path.lstrip("/").split("/")[0] in _RESERVED or (len(parts) > 0 and parts[0] in _RESERVED)
+    top = real.relative_to(place.folder.resolve()).parts[:1] if _inside(place.folder, target) else ()
+    reserved = path.lstrip("/").split("/")[0] in _RESERVED or any(name in _RESERVED for name in top)
     if reserved or any(_inside(each, target) or _inside(target, each) for each in map(Path, files.closed)):
         raise ProfileError(f"{path}: is no z/OS UNIX file of {place.name}; write below /var, /tmp or /u")
     if not _inside(place.folder, target):
@@ -336,7 +336,7 @@ def _write(place: Place, path: str, text: str, append: bool, files: Files) -> No
         for folder in reversed(target.relative_to(place.folder).parents[:-1]):
             (place.folder / folder).mkdir(mode=0o755 if folder_mode is None else folder_mode | 0o700, exist_ok=True)
         mode = 0o644 if file_mode is None else file_mode | 0o600  # the owner is zsim, which has to go on writing
-        with os.fdopen(os.open(target, flags, mode), "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(os.open(target, flags, mode), "wb") as file:
+            file.writelines(part.encode() if isinstance(part, str) else part for part in parts)
     except OSError as why:
         raise ProfileError(f"{path}: cannot be written in {place.name}: {why.strerror}") from None

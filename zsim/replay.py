@@ -68,9 +68,12 @@ def play(
             outcome, deliveries = system.receive(frames, interface, prepared, rewrites)
             if frames.count:
                 _add(tally, frames, outcome)
-                tally.files.update(delivery.path for delivery in deliveries)
+                for delivery in deliveries:
+                    tally.files[delivery.path] += delivery.lines
                 record(frames, outcome)
         flush()
+    system.tick()  # packets of the past may have left log limits to be reported on
+    flush()
 
 
 def _add(tally: Tally, frames: engine.Frames, outcome: Outcome) -> None:

@@ -26,11 +26,13 @@ from zsim.facts import choosing
 from zsim.files import Files, unix_path
 from zsim.findings import ERROR, UNKNOWN, Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage
-from zsim.tasks import pagent, pagentlog, pasearch, trmd, trmdstat
+from zsim.tasks import pagent, pagentlog, pasearch, records, trmd, trmdstat
 from zsim.tasks.dmd import Ask, Dmd
 from zsim.tasks.syslogd import Delivery, LogRecord, Sent, Syslogd
 from zsim.tcpip import interfaces, ipsec, stack, traffic
 from zsim.tcpip.defensive import Change
+from zsim.tcpip.filters import FilterRule
+from zsim.tcpip.logged import Logged
 from zsim.tcpip.stack import Stack
 from zsim.unix import Answer
 
@@ -121,6 +123,7 @@ class System:
     syslogd: Syslogd = field(default_factory=Syslogd)
     elsewhere: list[Sent] = field(default_factory=list)  # records for hosts and the console, for the edge to take
     facts: dict[str, Any] = field(default_factory=dict)  # what system.yaml chooses instead of zsim.facts
+    _form: tuple[tuple[FilterRule, ...], str, records.Format] | None = None  # of the lines of these filters, by host
 
     # ---- starting ----------------------------------------------------------------------------------------------
 
@@ -269,10 +272,19 @@ class System:
         import engine
 
         prepared = prepared or self.prepare(engine.is_compiled(frames.start))
+        deliveries = []
+        last = self.clock.now
+        if frames.count:  # what is due before the first packet stands before what is logged of it
+            self.clock.advance_to(int(frames.time[0]))
+            deliveries = defence.tick(self, int(frames.time[0]))
+            last = engine.sums(frames).last
         outcome = traffic.receive(prepared, frames, interface, rewrites)
-        if frames.count:
-            self.clock.advance_to(engine.sums(frames).last)
-        return outcome, self._log(outcome.events) + defence.tick(self)
+        self.clock.advance_to(last)
+        if isinstance(outcome.events, Logged):
+            deliveries += self._log_lines(outcome.events, prepared)
+        else:
+            deliveries += self._log(outcome.events)
+        return outcome, deliveries + defence.tick(self, last)
 
     @_by_its_facts
     def tick(self) -> None:
@@ -285,6 +297,15 @@ class System:
         if task is None or not task.running:
             return []
         return self._to_syslogd([trmd.record(event, self.stack.name, task.user, task.job) for event in events])
+
+    def _log_lines(self, logged: Logged, prepared: traffic.Prepared) -> list[Delivery]:
+        """The same for a batch in compiled mode, whose records are written all at once."""
+        task = self.task_of(TRMD)
+        if task is None or not task.running:
+            return []
+        writer = trmd.writer(self.stack.name, task.user, task.job)
+        found = delivery.deliver_lines(self, logged, prepared, writer)
+        return self._log(logged) if found is None else found
 
     def _to_syslogd(self, records: list[LogRecord]) -> list[Delivery]:
         """Records to files, by syslog.conf; without syslogd nothing is kept."""

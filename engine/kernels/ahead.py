@@ -1,16 +1,55 @@
-"""Asking memory for what will be read soon. Changes nothing but the time it takes; plain Python has no use for it."""
+"""What kernels do that numba has no word for: asking memory for what will be read soon, and copying in one go."""
 
 from typing import Any
 
 CACHE_LINE = 64
+CHUNK = 16
 
 
 def prefetch(data: Any, at: int) -> None:
-    """Ask for the cache line of data[at], which need not exist."""
+    """Ask for the cache line of data[at], which need not exist. Changes nothing but the time it takes."""
+
+
+def chunk(source: Any, start: int, target: Any, to: int) -> None:
+    """Copy 16 octets, source[start:] to target[to:], which both arrays must have; they do not overlap."""
+    for k in range(CHUNK):
+        target[to + k] = source[start + k]
 
 
 def teach() -> None:
-    """Tell numba what `prefetch` is in machine code: llvm.prefetch, for reading, to be kept in all caches."""
+    """Tell numba what these are in machine code."""
+    _teach_prefetch()
+    _teach_chunk()
+
+
+def _teach_chunk() -> None:
+    """One load and one store, of any alignment."""
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic, overload
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def machine(context: Any, source: Any, start: Any, target: Any, to: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            sixteen = ir.VectorType(ir.IntType(8), CHUNK).as_pointer()
+
+            def address(array: int, index: int) -> Any:
+                made = context.make_array(signature.args[array])(context, builder, arguments[array])
+                return builder.bitcast(builder.gep(made.data, [arguments[index]]), sixteen)
+
+            octets = builder.load(address(0, 1), align=1)
+            builder.store(octets, address(2, 3), align=1)
+            return context.get_dummy_value()
+
+        return types.void(source, types.int64, target, types.int64), code
+
+    @overload(chunk)
+    def _(source, start, target, to):  # type: ignore[no-untyped-def]  # numba compares names and annotations
+        return lambda source, start, target, to: machine(source, start, target, to)
+
+
+def _teach_prefetch() -> None:
+    """llvm.prefetch, for reading, to be kept in all caches."""
     from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic, overload

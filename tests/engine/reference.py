@@ -6,7 +6,9 @@ hide. A packet is a dict: a value per field of FIELDS, and "status" by name.
 
 from __future__ import annotations
 
+import ipaddress
 import struct
+from datetime import datetime, timedelta
 
 UNKNOWN = {"proto": 256, "src_port": 65536, "dst_port": 65536, "type": 256, "code": 256, "tcp_flags": 65536}
 KNOWN_ZERO = [
@@ -436,3 +438,91 @@ class Reassembly:
         train["pieces"].append((low, high))
         if low == 0:
             train["first"] = packet
+
+
+# ---- text ------------------------------------------------------------------------------------------------------
+
+
+def text(parts, row: dict, offset: int = 0) -> str:
+    """One row of a template of engine.text, from {column: number}; an address is one number."""
+    return "".join(part_text(part, row, offset) for part in parts)
+
+
+def part_text(part, row: dict, offset: int) -> str:
+    match type(part).__name__:
+        case "str":
+            return part
+        case "bytes":
+            return part.decode()
+        case "Choice":
+            return part.texts[row[part.column]].decode()
+        case "Number":
+            value = row[part.column]
+            return part.words[-1 - value] if value < 0 else f"{value:0{part.wide}d}"
+        case "Address":
+            version, value = row[part.version], row[part.column]
+            if version == 4:
+                return str(ipaddress.IPv4Address(value))
+            return ipv6_text(value) if version == 6 else ""
+        case "Stamp":
+            seconds = max(row[part.column], 0) // 10**9 + (offset if part.local else 0)
+            at = datetime(1970, 1, 1) + timedelta(seconds=seconds)
+            return at.strftime(part.form.replace("%e", f"{at.day:2d}").replace("%Y", f"{at.year:04d}"))
+        case "Fraction":
+            return f"{max(row[part.column], 0) % 10**9:09d}"[: part.digits]
+    raise TypeError(part)
+
+
+def ipv6_text(number: int) -> str:
+    """Canonical, and hexadecimal to the end whatever the version of Python makes of addresses that hold one of IPv4."""
+    if number >> 32 == 0xFFFF:
+        return f"::ffff:{number >> 16 & 0xFFFF:x}:{number & 0xFFFF:x}"
+    return str(ipaddress.IPv6Address(number))
+
+
+# ---- what is told of a batch -----------------------------------------------------------------------------------
+
+
+def told(legs, tells) -> list[tuple[int, int, int, int]]:
+    """(leg, row, rule, kind) by packet, leg and kind. A leg is a list of (packet, simulate, block, rule), `tells`
+    says of each kind which rules tell."""
+    found = []
+    for leg, rows in enumerate(legs):
+        for row, (packet, *rules) in enumerate(rows):
+            for kind, (rule, tell) in enumerate(zip(rules, tells, strict=True)):
+                if rule >= 0 and tell[rule]:
+                    found.append((packet, leg, row, rule, kind))
+    return [(leg, row, rule, kind) for packet, leg, row, rule, kind in sorted(found, key=lambda one: (*one[:2],
+    one[4]))]
+
+
+def held_back(events, accounts, interval):
+    """Which of the events (time, rule or None) are let through, and the reports (before which of those, rule, time,
+    count). An account is a dict with limit, created, expires, credit, refilled, suppressed, since."""
+    let, reports = [], []
+
+    def end(account):
+        intervals = (account["since"] - account["created"]) // interval + 1
+        return min(account["created"] + intervals * interval, account["expires"])
+
+    for time, rule in events:
+        late = [(end(each), at) for at, each in enumerate(accounts) if each["suppressed"] and end(each) <= time]
+        for when, at in sorted(late):
+            reports.append((sum(let), at, when, accounts[at]["suppressed"]))
+            accounts[at]["suppressed"] = 0
+        let.append(True)
+        if rule is None or not accounts[rule]["limit"]:
+            continue
+        mine = accounts[rule]
+        if mine["refilled"] - time > interval:
+            mine["refilled"] = time
+        mine["credit"] = min(interval, mine["credit"] + max(0, time - mine["refilled"]))
+        mine["refilled"] = max(mine["refilled"], time)
+        cost = interval // mine["limit"]
+        if mine["credit"] >= cost:
+            mine["credit"] -= cost
+            continue
+        let[-1] = False
+        mine["since"] = mine["since"] if mine["suppressed"] else time
+        mine["suppressed"] += 1
+    return let, reports

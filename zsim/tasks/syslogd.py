@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from zsim.clock import SECOND, moment, syslog_time
 from zsim.config import syslogconf
@@ -18,6 +18,9 @@ from zsim.config.syslogconf import CONSOLE, FACILITIES, FILE, HOST, PRIORITIES, 
 from zsim.facts import fact
 from zsim.files import unix_path
 from zsim.findings import Finding, finding
+
+if TYPE_CHECKING:
+    from engine.text import Part
 
 DAY = 86_400  # seconds
 DISCARDED = "/dev/null"
@@ -38,8 +41,11 @@ class LogRecord(NamedTuple):
 
 
 class Delivery(NamedTuple):
+    """Lines for a file: one, of `record`, or in a block so many."""
+
     path: str
-    record: LogRecord
+    record: LogRecord | None
+    lines: int = 1
 
 
 class Sent(NamedTuple):
@@ -148,16 +154,23 @@ def modes(rules: tuple[Rule, ...], text: str, time: int, offset: int) -> dict[st
 def deliver(rules: tuple[Rule, ...], records: list[LogRecord], offset: int, opened: int = 0) -> list[Delivery]:
     """The files each record goes to, in the order of records and rules. `offset` is syslogd's time zone in seconds;
     `opened` when it opened its files (ns)."""
-    paths: dict[tuple[str, str, str, str, int], tuple[str, ...]] = {}  # of a writer, by when the files were opened
+    known: dict[tuple[str, str, str, str, int], tuple[str, ...]] = {}  # of a writer, by when the files were opened
     found = []
     for record in records:
         key = (record.user, record.job, record.facility, record.priority, opening(record.time, offset, opened))
-        if key not in paths:
-            named = [rule.destination for rule in rules if rule.takes(*key[:3], PRIORITIES[record.priority])]
-            files = [path(name, key[4], offset) for name in named if is_file(name)]
-            paths[key] = tuple(sorted(set(files) if fact("syslog-file-once") else files))
-        found += [Delivery(path, record) for path in paths[key]]
+        if key not in known:
+            known[key] = paths(rules, record, offset, opened)
+        found += [Delivery(path, record) for path in known[key]]
     return found
+
+
+def paths(rules: tuple[Rule, ...], record: LogRecord, offset: int, opened: int = 0) -> tuple[str, ...]:
+    """The files one record goes to, and all others of its writer while they are open."""
+    severity = PRIORITIES[record.priority]
+    named = [rule.destination for rule in rules if rule.takes(record.user, record.job, record.facility, severity)]
+    time = opening(record.time, offset, opened)
+    files = [path(name, time, offset) for name in named if is_file(name)]
+    return tuple(sorted(set(files) if fact("syslog-file-once") else files))
 
 
 def elsewhere(rules: tuple[Rule, ...], records: list[LogRecord], sysname: str, offset: int, user: str) -> list[Sent]:
@@ -178,12 +191,12 @@ def elsewhere(rules: tuple[Rule, ...], records: list[LogRecord], sysname: str, o
 
 
 def opening(time: int, offset: int, opened: int) -> int:
-    """When the files that get a record of `time` were opened (ns). A date in their name changes by a signal that the
-    system's cron job sends at midnight; a simulator choice stands for that job."""
-    if opened and opened <= time and not fact("syslog-midnight"):
+    """When the files that get a record of `time` were opened (ns), which is the same for a whole day. A date in their
+    name changes by a signal that the system's cron job sends at midnight; a simulator choice stands for that job."""
+    day, first = ((each // SECOND + offset) // DAY for each in (time, opened))
+    if opened and (day == first or (day > first and not fact("syslog-midnight"))):
         return opened
-    midnight = ((time // SECOND + offset) // DAY * DAY - offset) * SECOND
-    return opened if midnight < opened <= time else midnight
+    return (day * DAY - offset) * SECOND
 
 
 def is_file(destination: str) -> bool:
@@ -215,8 +228,19 @@ def path(destination: str, time: int, offset: int) -> str:
 def line(record: LogRecord, sysname: str, offset: int, users: bool = False) -> str:
     """One record as the file has it: `Mmm dd hh:mm:ss host tag[pid]: text`. (seed) With -u, user id and job name follow
     the host. (unconfirmed)"""
-    host = sysname if not users else fact("syslog-user-layout").format(host=sysname, user=record.user, job=record.job)
-    return f"{syslog_time(record.time, offset)} {host} {record.tag}: {record.text}"
+    return f"{syslog_time(record.time, offset)} {host(record, sysname, users)} {record.tag}: {record.text}"
+
+
+def host(record: LogRecord, sysname: str, users: bool) -> str:
+    """The host part of a record."""
+    return fact("syslog-user-layout").format(host=sysname, user=record.user, job=record.job) if users else sysname
+
+
+def head(host: str, tag: str) -> tuple[Part, ...]:
+    """What `line` puts in front of the text, as parts of a template of engine.text with a column `time`."""
+    from engine.text import Stamp
+
+    return Stamp("time", "%b %e %H:%M:%S", local=True), f" {host} {tag}: "
 
 
 def priority(record: LogRecord) -> int:

@@ -6,12 +6,15 @@ tag that is null. Source: halmN ezd0815i; the published records quoted in the re
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from zsim import addresses, messages
 from zsim.clock import stack_time
 from zsim.facts import fact
 from zsim.tasks.syslogd import LogRecord
 from zsim.tcpip import defensive
 from zsim.tcpip.defensive import Change
+from zsim.tcpip.filters import FilterRule
 from zsim.tcpip.traffic import FilterEvent
 
 # proto= in log records, by number; other numbers stand bare. (ezd0815i list; lower case as in real records)
@@ -19,7 +22,7 @@ PROTOCOLS = {
     1: "icmp(1)", 2: "igmp(2)", 4: "ip(4)", 6: "tcp(6)", 17: "udp(17)", 50: "esp(50)", 51: "ah(51)", 58: "icmpv6(58)",
     89: "ospf(89)", 94: "ipip(94)", 135: "mipv6(135)",
 }  # fmt: skip
-UNKNOWN, NULL_TAG = "Unknown", "-="
+UNKNOWN, NONE, NULL_TAG = "Unknown", "N/A", "-="
 DPORT = "dport="  # its spelling is a fact
 
 # The tags of each protocol: keyword and the event's attribute. What is missing up to three is a null tag.
@@ -34,10 +37,43 @@ TAGS: dict[int, tuple[tuple[str, str], ...]] = {
 SLOTS = 3
 
 
+
+class Cause(NamedTuple):
+    """Why a packet is written about, and the message. `never` says why zsim has no such packet; "" where it has."""
+
+    name: str
+    message: messages.Message
+    never: str = ""
+
+
+_NO_TUNNELS = "tunnels are not modelled"
+PERMITTED, DENIED, NO_TUNNEL, BLOCKED, WOULD_BLOCK = "permitted", "denied", "no tunnel", "blocked", "would block"
+
+# Every packet message of TRMD but EZD0836I, which names no rule (see `tunnel_error`). (ezd0815i, ezd1721i, ezd0838i)
+CAUSES = {
+    cause.name: cause
+    for cause in (
+        Cause(PERMITTED, messages.EZD0814I),
+        Cause(DENIED, messages.EZD0815I),
+        Cause(NO_TUNNEL, messages.EZD0821I),
+        Cause("tunnel inactive", messages.EZD0822I, _NO_TUNNELS),
+        Cause("NAT traversal", messages.EZD0832I, "NAT traversal is not modelled"),
+        Cause("tunnel mismatch", messages.EZD0833I, _NO_TUNNELS),
+        Cause(BLOCKED, messages.EZD1721I),
+        Cause(WOULD_BLOCK, messages.EZD1722I),
+    )
+}
+
+
 def record(event: FilterEvent | Change, stack: str, user: str, job: str) -> LogRecord:
     """The record TRMD writes for one logged packet, or about a defensive filter."""
+    return writer(stack, user, job)._replace(time=event.time, text=str(_message(event)))
+
+
+def writer(stack: str, user: str, job: str) -> LogRecord:
+    """A record of TRMD without time and text."""
     tag = f"{fact('log-tag').format(stack=stack)}[{fact('log-pid')}]"
-    return LogRecord(event.time, fact("log-facility"), fact("log-priority"), user, job, tag, str(_message(event)))
+    return LogRecord(0, fact("log-facility"), fact("log-priority"), user, job, tag, "")
 
 
 def _message(event: FilterEvent | Change) -> messages.IssuedMessage:
@@ -58,9 +94,9 @@ def change(event: Change) -> messages.IssuedMessage:
     words = dict(zip(*[iter(defensive.words(rule))] * 2, strict=True))
     spans = {"source_port": "srcport", "dest_port": "destport", "type": "type", "code": "code"}
     coded = TAGS.get(service.protocol if service.protocol is not None else -1, ())
-    tags = [f"{fact('log-dport-tag') if keyword is DPORT else keyword} {words[spans[name]]}" for keyword, name in coded]
+    tags = [f"{keyword(tag)} {words[spans[name]]}" for tag, name in coded]
     tag1, tag2, *_ = [*tags, NULL_TAG, NULL_TAG]
-    protocol = "all" if service.protocol is None else PROTOCOLS.get(service.protocol, service.protocol)
+    protocol = fact("log-protocol-all") if service.protocol is None else protocol_of(service.protocol)
     return kind(
         time=stack_time(event.time), rule=rule.name, extension=rule.extension, source=_with_bits(rule.source),
         dest=_with_bits(rule.dest), protocol=protocol, tag1=tag1, tag2=tag2, fragments=words["fragmentsonly"],
@@ -76,32 +112,64 @@ def _with_bits(end: addresses.AddressRange) -> str:
     return f"{addresses.text(end.version, end.low)}/{bits}"
 
 
-def message(event: FilterEvent) -> messages.IssuedMessage:
-    """EZD0814I for a permitted packet, EZD0815I for a denied one, EZD0821I for one that wanted a tunnel."""
-    rule = event.rule
-    kind = messages.EZD0814I
+def cause(rule: FilterRule, simulated: bool) -> str:
+    """The name in CAUSES of what a rule that logs does to a packet."""
     if rule.defence is not None:
-        kind = messages.EZD1722I if event.simulated else messages.EZD1721I
-    elif rule.denies:
-        kind = messages.EZD0821I if rule.action == "IpSec" else messages.EZD0815I
-    tags = tags_of(event)
-    return kind(
-        time=stack_time(event.time), rule=rule.name, extension=rule.extension,
-        source=addresses.text(event.version, event.source), dest=addresses.text(event.version, event.dest),
-        protocol=UNKNOWN if event.protocol is None else PROTOCOLS.get(event.protocol, event.protocol),
-        tag1=tags[0], tag2=tags[1], tag3=tags[2],
-        interface=addresses.text(event.version, event.interface_address), way="I" if event.inbound else "O",
-        secclass=event.secclass, destination="routed" if event.routed else "local", length=event.length,
-        vpnaction=rule.vpn_action or "N/A", tunnel="N/A", ifcname=event.interface,
-        fragment=fact("log-fragment-yes") if event.fragment else "N",
-    )  # fmt: skip
+        return WOULD_BLOCK if simulated else BLOCKED
+    if rule.denies:
+        return NO_TUNNEL if rule.action == "IpSec" else DENIED
+    return PERMITTED
+
+
+def message(event: FilterEvent, why: str = "") -> messages.IssuedMessage:
+    """What is written about a packet; `why`, a name of CAUSES, follows from its rule where it is not given."""
+    rule = event.rule
+    return CAUSES[why or cause(rule, event.simulated)].message(
+        fragment=fact("log-fragment-yes") if event.fragment else "N", **of_rule(rule), **_packet(event)
+    )
+
+
+def tunnel_error(event: FilterEvent, inner: FilterEvent) -> messages.IssuedMessage:
+    """EZD0836I: an ICMP error that no filter matched is let through because the packet it quotes, `inner`, is one of a
+    tunnel. zsim has no tunnels, so it never writes it."""
+    quoted = _packet(inner)
+    names = ("source", "dest", "protocol", "tag1", "tag2", "tag3")
+    return messages.EZD0836I(tunnel=NONE, **_packet(event), **{f"inner_{name}": quoted[name] for name in names})
+
+
+def _packet(event: FilterEvent) -> dict[str, object]:
+    """What a record says of the packet itself and of where it was."""
+    tag1, tag2, tag3 = tags_of(event)
+    return {
+        "time": stack_time(event.time), "source": addresses.text(event.version, event.source),
+        "dest": addresses.text(event.version, event.dest), "protocol": protocol_of(event.protocol),
+        "tag1": tag1, "tag2": tag2, "tag3": tag3,
+        "interface": addresses.text(event.version, event.interface_address), "way": "I" if event.inbound else "O",
+        "secclass": event.secclass, "destination": "routed" if event.routed else "local", "length": event.length,
+        "ifcname": event.interface,
+    }  # fmt: skip
+
+
+def of_rule(rule: FilterRule) -> dict[str, object]:
+    """What a record says of the rule."""
+    return {"rule": rule.name, "extension": rule.extension, "vpnaction": rule.vpn_action or NONE, "tunnel": NONE}
+
+
+def keyword(tag: str) -> str:
+    """The keyword of a tag as it is written."""
+    return str(fact("log-dport-tag")) if tag is DPORT else tag
+
+
+def protocol_of(number: int | None) -> str:
+    """proto= of a packet."""
+    return UNKNOWN if number is None else PROTOCOLS.get(number, str(number))
 
 
 def tags_of(event: FilterEvent) -> list[str]:
     """The three tags; what the packet does not show, because of fragmentation, is `Unknown`."""
     tags = [
-        f"{fact('log-dport-tag') if keyword is DPORT else keyword} {UNKNOWN if value is None else value}"
-        for keyword, name in TAGS.get(event.protocol if event.protocol is not None else -1, ())
+        f"{keyword(tag)} {UNKNOWN if value is None else value}"
+        for tag, name in TAGS.get(event.protocol if event.protocol is not None else -1, ())
         for value in (getattr(event, name),)
     ]
     return tags + [NULL_TAG] * (SLOTS - len(tags))

@@ -23,6 +23,7 @@ from zsim.tcpip.filters import DEFENSIVE, INBOUND, OUTBOUND, Defence, FilterRule
 
 if TYPE_CHECKING:
     import engine
+    from engine.journal import Quotas
 
 MINUTE = 60 * SECOND
 INTERVAL = 5 * MINUTE  # of a log limit (dmd_filter_match_logging)
@@ -292,9 +293,14 @@ def grouped(filters: Sequence[Installed]) -> Iterator[Installed]:
         yield from (each for each in filters if (each.rule.version, each.rule.direction) == group)
 
 
-def expire(stack: Defensive, now: int) -> list[Change]:
-    """Remove the filters whose time is over, and close the five-minute intervals that have ended."""
-    changes = [change for each in stack.filters for change in _closed(each, min(now, each.defence.expires), stack.mode)]
+def expire(stack: Defensive, now: int, seen: int) -> list[Change]:
+    """Remove the filters whose time is over, and close the five-minute intervals that have ended by `seen`: earlier
+    than `now` while packets of the past are replayed."""
+    changes = [
+        change
+        for each in stack.filters
+        for change in _closed(each, each.defence.expires if each.defence.expires <= now else seen, stack.mode)
+    ]
     gone = [each for each in stack.filters if each.defence.expires <= now]
     if gone:
         stack.filters = [each for each in stack.filters if each.defence.expires > now]
@@ -445,6 +451,8 @@ def admitted(one: Installed, time: int) -> bool:
     limit = one.defence.loglimit
     if limit == 0:
         return True
+    if one.refilled - time > INTERVAL:  # packets of the past: another time
+        one.refilled = time
     one.credit = min(INTERVAL, one.credit + max(0, time - one.refilled))
     one.refilled = max(one.refilled, time)
     cost = INTERVAL // limit
@@ -466,11 +474,35 @@ def _closed(one: Installed, now: int, mode: str) -> list[Change]:
     if now < min(boundary, one.defence.expires):
         return []
     count, one.suppressed = one.suppressed, 0
+    return [limit_report(one, min(boundary, one.defence.expires), count, mode)]
+
+
+def limit_report(one: Installed, time: int, held_back: int, mode: str) -> Change:
+    """So many messages about a filter were held back in the interval that ended at `time`."""
     simulated = EFFECTIVE.get((one.defence.mode, mode)) == SIMULATE
-    return [Change(min(boundary, one.defence.expires), "limited", one.rule, count, simulated)]
+    return Change(time, "limited", one.rule, held_back, simulated)
 
 
-def limited(one: Installed, time: int, mode: str) -> tuple[list[Change], bool]:
-    """Before a message: the report on an interval that ended, and whether the message may be written."""
-    closed = _closed(one, time, mode)
-    return closed, admitted(one, time)
+def closed(installed: Iterable[Installed], now: int, mode: str) -> list[Change]:
+    """The reports on all intervals that have ended by `now`, in their order."""
+    return sorted((each for one in installed for each in _closed(one, now, mode)), key=lambda change: change.time)
+
+
+def quotas(guard: Guard) -> Quotas:
+    """The log limits of all filters as the engine's arrays; `settle` brings what it did to them back."""
+    from engine.arrays import as_array
+    from engine.journal import Quotas
+
+    rows = [
+        (each.defence.loglimit, each.defence.created, each.defence.expires, each.credit, each.refilled, each.suppressed,
+         each.since) for each in guard.installed
+    ]  # fmt: skip
+    columns = (as_array(column, "i8", guard.compiled) for column in zip(*rows, strict=True))
+    return Quotas(guard.first, INTERVAL, *columns)
+
+
+def settle(guard: Guard, after: Quotas) -> None:
+    """Take over the accounts that the engine has changed."""
+    columns = (each.tolist() for each in (after.credit, after.refilled, after.suppressed, after.since))
+    for one, account in zip(guard.installed, zip(*columns, strict=True), strict=True):
+        one.credit, one.refilled, one.suppressed, one.since = account

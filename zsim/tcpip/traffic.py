@@ -18,9 +18,10 @@ from zsim.addresses import AddressRange
 from zsim.clock import SECOND
 from zsim.facts import fact
 from zsim.findings import Where
-from zsim.tcpip import defensive, discard, interfaces
+from zsim.tcpip import defensive, discard, interfaces, logged
 from zsim.tcpip.defensive import Change, Guard
 from zsim.tcpip.filters import OUTBOUND, VERSIONS, FilterRule, FilterSet, Hits, Service, lower
+from zsim.tcpip.logged import Logged
 from zsim.tcpip.stack import Stack
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Outcome(NamedTuple):
     headers: engine.Headers
     judgement: engine.Judgement
     hits: tuple[Hits, ...]
-    events: tuple[FilterEvent | Change, ...]
+    events: tuple[FilterEvent | Change, ...] | Logged
     journey: engine.Journey
     datagrams: tuple[engine.Datagram, ...]  # completed in it; the row of the last fragment stands for each
     simulates: bool = False  # does any defensive filter simulate?
@@ -233,10 +234,19 @@ def receive(
                 prepared.in_force.hits[row] += more
     for one, more in zip(guard.installed, hits[guard.first :], strict=True):
         one.hits += more
+    told: tuple[FilterEvent | Change, ...] | Logged
+    if prepared.compiled:
+        told = logged.of(guard, prepared.rules, frames, judgement, lambda: _in_order(prepared, frames, judgement))
+    else:
+        told = tuple(_limited(guard, _in_order(prepared, frames, judgement)))
+    return Outcome(headers, judgement, hits, told, journey, datagrams, guard.simulate is not None)
+
+
+def _in_order(prepared: Prepared, frames: engine.Frames, judgement: engine.Judgement) -> list[FilterEvent]:
+    """What is logged but for limits, by packet and leg."""
     events = [event for leg in judgement.legs for event in _logged(prepared, frames, leg)]
     events.sort(key=lambda event: event[0])
-    told = tuple(_limited(guard, [event for _, event in events]))
-    return Outcome(headers, judgement, hits, told, journey, datagrams, guard.simulate is not None)
+    return [event for _, event in events]
 
 
 def _logged(
@@ -258,12 +268,10 @@ def _limited(guard: Guard, events: Sequence[FilterEvent]) -> Iterator[FilterEven
         return
     installed = {each.key: each for each in guard.installed}
     for event in events:
-        if event.rule.defence is None:
-            yield event
-            continue
-        reports, may = defensive.limited(installed[event.rule.name, event.rule.extension], event.time, guard.mode)
-        yield from reports
-        if may:
+        yield from defensive.closed(guard.installed, event.time, guard.mode)
+        if event.rule.defence is None or defensive.admitted(
+            installed[event.rule.name, event.rule.extension], event.time
+        ):
             yield event
 
 

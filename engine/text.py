@@ -1,0 +1,256 @@
+"""Columns and a template -> text, at speed: log records, CSV, JSON Lines.
+
+    template = Template(("port ", Number("port", ("none",)), " of ", Address("version", "src_addr"), "\\n"))
+    columns = Columns.of(template, {"port": [21, -1], "version": [4, 4], "src_addr": [0x0A010002, 1]}, compiled=True)
+    octets, ends = write(template, columns)          b"port 21 of 10.1.0.2\\nport none of 0.0.0.1\\n", [20, 41]
+
+A template is a row of parts; a part is text that is the same in every row, or reads a column. Texts are UTF-8.
+Neighbours that read nothing, or the same column of texts, are made one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from engine.arrays import Array, as_array, blank, is_compiled, zeros
+
+DIRECTIVES = "YmdebHMS"
+MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+
+class Choice(NamedTuple):
+    """texts[value of the column]."""
+
+    column: str
+    texts: tuple[bytes, ...]
+
+
+class Number(NamedTuple):
+    """Decimal digits, at least `wide`; a value below 0 is a word: -1 the first of `words`, -2 the second."""
+
+    column: str
+    words: tuple[str, ...] = ()
+    wide: int = 0
+
+
+class Address(NamedTuple):
+    """An address in 1 or 4 words, with the column of its IP version; IPv6 as RFC 5952 section 4 writes it. Nothing
+    where the version is neither 4 nor 6."""
+
+    version: str
+    column: str
+
+
+class Stamp(NamedTuple):
+    """A time in ns since 1970, by directives of strftime: %Y %m %d %e %b %H %M %S. `local`: in the zone that is given
+    to `write`. Times before 1970 count as its beginning."""
+
+    column: str
+    form: str
+    local: bool = False
+
+
+class Fraction(NamedTuple):
+    """The first `digits` digits of the part of a time (ns) behind its second, cut off, not rounded."""
+
+    column: str
+    digits: int
+
+
+Part = bytes | str | Choice | Number | Address | Stamp | Fraction
+
+# Folding a constant into the texts beside it saves a part and costs memory: not for large tables.
+MOST_FOLDED = 4096
+
+
+class Template:
+    """Parts, as the kernel reads them. `columns`: the names it reads, addresses with four words each. One thread at a
+    time can write with a template."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self.parts = _folded(parts)
+        self.columns: dict[str, int] = {}  # name: first column
+        self._wide: dict[str, int] = {}  # name: how many
+        self._size = 0
+        # What the kernel makes stamps of, at the beginning of the pool; see POOL_MONTHS and POOL_DECIMALS.
+        self.texts = [MONTHS.encode().ljust(48), *(b"%02d" % n for n in range(100))]
+        self.ops: list[int] = []
+        self.stride = 0
+        for part in self.parts:
+            self._add(part)
+        self.stride += 2 * 16 - self.stride % 16  # what is copied in chunks runs over the end
+        self._made: dict[bool, tuple[Array, Array, Array]] = {}
+        self._memory: dict[bool, tuple[Array, ...]] = {}
+
+    def _column(self, name: str, words: int = 1) -> int:
+        if self._wide.setdefault(name, words) != words:
+            raise ValueError(f"column {name} is both an address and a number")
+        if name not in self.columns:
+            self.columns[name] = self._size
+            self._size += words
+        return self.columns[name]
+
+    @property
+    def words(self) -> int:
+        """Columns of all."""
+        return self._size
+
+    def _text(self, *texts: bytes) -> int:
+        self.texts += texts
+        return len(self.texts) - len(texts)
+
+    def _add(self, part: Part) -> None:
+        from engine.kernels import text as kernels
+
+        match part:
+            case bytes():
+                op, room = (kernels.TEXT, 0, self._text(part), 0), len(part)
+            case Choice(column, texts):
+                op = (kernels.CHOICE, self._column(column), self._text(*texts), 0)
+                room = max(map(len, texts), default=0)
+            case Number(column, words, wide):
+                encoded = [word.encode() for word in words]
+                op = (kernels.NUMBER, self._column(column), self._text(*encoded), wide)
+                room = max(20, wide, *map(len, encoded))
+            case Address(version, column):
+                op, room = (kernels.ADDRESS, self._column(version), self._column(column, 4), 0), 40
+            case Stamp(column, form, local):
+                op = (kernels.STAMP, self._column(column), self._text(form.encode()), int(local))
+                room = kernels.STAMP_ROOM
+                if 2 * len(form.encode()) > room:  # no directive makes more of itself than twice its length
+                    raise ValueError(f"{form!r} is too long for a stamp")
+                if unknown := set(re.findall("%(.?)", form)) - set(DIRECTIVES):
+                    raise ValueError(f"{form!r} has %{unknown.pop()}; a stamp knows %{' %'.join(DIRECTIVES)}")
+            case Fraction(column, digits):
+                if not 0 <= digits <= 9:
+                    raise ValueError(f"a second has 9 digits, not {digits}")
+                op, room = (kernels.FRACTION, self._column(column), 0, digits), 9
+            case _:
+                raise TypeError(f"{part!r} is no part of a template")
+        self.ops += op
+        self.stride += room
+
+    def arrays(self, compiled: bool) -> tuple[Array, Array, Array]:
+        """Ops, pool and starts for the kernel."""
+        if compiled not in self._made:
+            starts = [0]
+            for each in self.texts:
+                starts.append(starts[-1] + len(each))
+            pool = b"".join(self.texts) + bytes(16)
+            self._made[compiled] = (
+                as_array(self.ops, "i4", compiled), as_array(pool, "u1", compiled), as_array(starts, "i8", compiled),
+            )  # fmt: skip
+        return self._made[compiled]
+
+    def memory(self, rows: int, compiled: bool) -> tuple[Array, ...]:
+        """Scratch and results of the kernel: what is had once costs no page faults the next time."""
+        from engine.kernels.text import BLOCK, CHUNK, STAMP_ROOM
+
+        if compiled not in self._memory or len(self._memory[compiled][-1]) < rows:
+            self._memory[compiled] = (
+                zeros("u1", BLOCK * self.stride + CHUNK, compiled), zeros("i8", BLOCK, compiled),
+                zeros("u1", STAMP_ROOM + CHUNK, compiled), blank("u1", rows * self.stride + CHUNK, compiled),
+                blank("i8", rows, compiled),
+            )  # fmt: skip
+        return self._memory[compiled]
+
+
+def _folded(parts: Iterable[Part]) -> list[Part]:
+    """Texts that stand together made one; a text goes into the choice beside it where that has few."""
+    found: list[Part] = []
+    for part in parts:
+        part = part.encode() if isinstance(part, str) else part
+        before = found[-1] if found else None
+        joined = _joined(before, part)
+        if joined is None:
+            found.append(part)
+        else:
+            found[-1] = joined
+    return found
+
+
+def _joined(one: Part | None, two: Part) -> Part | None:
+    match one, two:
+        case bytes(), bytes():
+            return one + two
+        case bytes(), Choice(column, texts) if len(texts) <= MOST_FOLDED:
+            return Choice(column, tuple(one + text for text in texts))
+        case Choice(column, texts), bytes() if len(texts) <= MOST_FOLDED:
+            return Choice(column, tuple(text + two for text in texts))
+        case Choice(column, texts), Choice(other, more) if column == other:
+            return Choice(column, tuple(a + b for a, b in zip(texts, more, strict=True)))
+    return None
+
+
+class Columns(NamedTuple):
+    """n rows of the columns of a template: column c of row i is cells[c * n + i]."""
+
+    cells: Array  # i8[words * n]
+    count: int  # type: ignore[assignment]  # hides tuple.count
+
+    @classmethod
+    def of(cls, template: Template, values: Mapping[str, Sequence[int]], compiled: bool = False) -> Columns:
+        """From a sequence per column; an address of IPv6 is one number. Raises ValueError for choices there are not."""
+        n = len(next(iter(values.values()), ()))
+        cells = [0] * (template.words * n)
+        addresses = {part.column for part in template.parts if isinstance(part, Address)}
+        for name, first in template.columns.items():
+            if name not in addresses:
+                cells[first * n : (first + 1) * n] = values[name]
+                continue
+            for word in range(4):
+                at = (first + word) * n
+                cells[at : at + n] = [value >> 96 - 32 * word & 0xFFFFFFFF for value in values[name]]
+        made = cls(as_array(cells, "i8", compiled), n)
+        check(template, made)
+        return made
+
+
+def check(template: Template, columns: Columns) -> None:
+    """Raises ValueError where a column names a text or a word that its part does not have."""
+    n = columns.count
+    for part in template.parts:
+        if not n or not isinstance(part, Choice | Number):
+            continue
+        first = template.columns[part.column] * n
+        values = columns.cells[first : first + n]
+        low, high = int(min(values.tolist())), int(max(values.tolist()))
+        least, most = (0, len(part.texts) - 1) if isinstance(part, Choice) else (-len(part.words), 2**63 - 1)
+        if low < least or high > most:
+            raise ValueError(f"column {part.column} has {low}..{high}, its part {least}..{most}")
+
+
+def write(
+    template: Template, columns: Columns, offset: int = 0, begin: int = 0, end: int | None = None
+) -> tuple[memoryview, Array]:
+    """The rows (those from `begin` to `end`) as octets, and where each ends (i8). `offset`: seconds east of UTC, for
+    stamps that are local.
+
+    The result lies in memory of the template and lasts until its next use. Choices must be there (`check`): the kernel
+    does not look.
+    """
+    from engine.kernels.text import render
+
+    compiled, n = is_compiled(columns.cells), columns.count
+    end = n if end is None else end
+    ops, pool, starts = template.arrays(compiled)
+    slots, cursor, stamp, out, ends = template.memory(end - begin, compiled)
+    total = render(
+        columns.cells, n, begin, end, ops, len(template.parts), pool, starts, offset, slots, cursor, stamp,
+        template.stride, out, ends,
+    )  # fmt: skip
+    return memoryview(out)[:total], ends[: end - begin]
+
+
+def runs(template: Template, columns: Columns, name: str, width: int, shift: int = 0) -> list[tuple[int, int]]:
+    """The rows in runs (first, the one behind it) during which (value of the column + shift) // width stays."""
+    from engine.kernels.text import run_of
+
+    at, n = template.columns[name] * columns.count, columns.count
+    edges = [0]
+    while edges[-1] < n:
+        edges.append(int(run_of(columns.cells, at, edges[-1], n, shift, width)))
+    return list(pairwise(edges))
