@@ -692,3 +692,25 @@ def test_escape__the_system_itself_is_no_log(tmp_path: Path, destination: str, p
     assert (code, destination in told) == (2, True)
     assert (folder / "system.yaml").read_text() == (Path("profiles/adcd/system.yaml")).read_text()
     assert not (folder / "datasets/USER.Z24C.TCPPARMS/X").exists()
+
+
+# ---- compiled replays -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "conf"),
+    [
+        ("-c -u", "*.* /x.%Y.%m.%d.%H\n"), ("-c", "*.* /x.%H\n*.info /y\n"), ("-c -n", "*.* /x\n"),
+        ("-c", "*.* /x\nlocal4.* @loghost\n"), ("-c", "*.TRMD1.*.* /dev/console\n*.* /x\n"), ("-i", "*.* /x\n"),
+    ],
+)  # fmt: skip
+def test_compiled__writes_and_sends_what_plain_mode_does(options: str, conf: str) -> None:
+    """Three days of packets, from before syslogd opened its files on."""
+    found = []
+    for compiled in (False, True):
+        made = started_with(options, {"/etc/syslog.conf": conf})
+        given = [(NOW + (at - 4) * 6 * 3600 * SECOND, icmp("10.1.0.2", "10.1.1.2", 8)) for at in range(12)]
+        _, deliveries = made.receive(engine.frames_of(given, RAW_IP, compiled))
+        counts = {path: sum(each.lines for each in deliveries if each.path == path) for path in made.files.appended}
+        found.append(({path: made.files.added(path) for path in made.files.appended}, made.elsewhere, counts))
+    assert found[0] == found[1]
