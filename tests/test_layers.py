@@ -21,11 +21,11 @@ EDGE = ("zsim.profiles", "zsim.store", "zsim.cli", "zsim.packets", "zsim.capture
 HEIGHTS = (
     # leaves that anyone may use
     ("addresses", "captures", "charts", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf",
-     "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
+     "later", "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
     ("events", "outputs", "parquet", "smf", "tasks"),
-    ("system", "started", "defence", "delivery"),
+    ("authority", "system", "started", "defence", "delivery"),
     ("bench", "forecast", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "profiles", "store"),

@@ -44,7 +44,11 @@ def run(arguments: list[str], folder: Path, program: str = PROGRAM) -> tuple[obj
     return code, heavy
 
 
-@pytest.mark.parametrize("command", ["--help", "ipsec -f display", "check", "schema ocsf", "logstat /dev/null"])
+@pytest.mark.parametrize(
+    "command",
+    ["--help", "ipsec -f display", "check", "filters", "tso LU", "explain-access IBMUSER pasearch", "schema ocsf",
+     "logstat /dev/null"],
+)  # fmt: skip
 def test_start_up__is_light(command: str, tmp_path: Path) -> None:
     code, heavy = run(command.split(), tmp_path)
     assert heavy == []

@@ -7,7 +7,7 @@ from typing import Any
 
 from zsim.clock import iso
 from zsim.system import System
-from zsim.tcpip import defensive, terms
+from zsim.tcpip import defensive, ipsec_reports, terms
 from zsim.tcpip.filters import DEFENSIVE, POLICY, PROFILE, FilterRule, Hits
 
 SCHEMA = "zsim.filters/1"
@@ -27,10 +27,8 @@ def rows(system: System) -> list[Row]:
     """Every filter that packets are judged by, in search order."""
     stack = system.stack
     found = [_row(each.rule, each.hits) for each in defensive.grouped(stack.defensive.filters)]
-    if stack.in_force is not None:
-        for at in stack.in_force.active(system.clock.now, system.offset):
-            if not stack.in_force.filters[at].hidden:
-                found.append(_row(stack.in_force.filters[at], stack.in_force.hits[at]))
+    shown = ipsec_reports.installed(stack.in_force, system.clock.now, system.offset)
+    found += [_row(each.rule, each.hits) for each in shown]
     return [{"order": at, **row} for at, row in enumerate(found, 1)]
 
 
@@ -68,15 +66,12 @@ def table(rows: Sequence[Row]) -> str:
         tested = f"{_end(row, 'source')} > {_end(row, 'dest')}"
         kind = "".join(f" {each} {row[each]}" for each in ("type", "code") if row[each] != "all")
         until = f" until {row['expires'][:19]}" if row["expires"] else ""
-        lines.append((name, row["layer"], way, row["action"], row["protocol"] + kind, tested + until, row["matches"]))
-    heads = ("filter", "layer", "way", "action", "protocol", "from > to", "matches")
-    widths = [max(len(str(line[at])) for line in (heads, *lines)) for at in range(len(heads))]
-    shown = [
-        "  ".join(f"{value:>{width}}" if at == len(heads) - 1 else f"{value:<{width}}"
-                  for at, (value, width) in enumerate(zip(line, widths, strict=True))).rstrip()
-        for line in (heads, *lines)
-    ]  # fmt: skip
-    return "\n".join(shown) + "\n"
+        kinds = (row["action"], row["protocol"] + kind)
+        lines.append((name, row["layer"], way, *kinds, tested + until, str(row["matches"])))
+    every = [("filter", "layer", "way", "action", "protocol", "from > to", "matches"), *lines]
+    *widths, last = (max(map(len, column)) for column in zip(*every, strict=True))
+    form = "".join(f"%-{width}s  " for width in widths) + f"%{last}s\n"
+    return "".join(form % line for line in every)
 
 
 def _end(row: Row, end: str) -> str:

@@ -191,3 +191,58 @@ DMD_SHOWN_EXCLUDE = Message("", "    EXCLUDE: {address}", OURS)
 
 # Where syslogd is not running ------------------------------------------------------------------------------------
 BPXF024I = Message("BPXF024I", "({user}) {record}", SEEN)
+
+# RACF (RACF Messages and Codes; ICH408I as captured; what is ours is said in the reference to be unconfirmed) -------
+ICH408I = Message(
+    "ICH408I",
+    "USER({user:<8}) GROUP({group:<8}) NAME({name:<20})\n  {resource} CL({class_name:<8})\n"
+    "  INSUFFICIENT ACCESS AUTHORITY\n{origin}  ACCESS INTENT({intent:<7})  ACCESS ALLOWED({allowed:<7})",
+    SEEN,
+)  # fmt: skip
+ICH06001I = Message("ICH06001I", "{name} ALREADY AUTHORIZED TO RESOURCE - ACCESS UNCHANGED", MANUAL)
+ICH06002I = Message("ICH06002I", "{name} NOT AUTHORIZED, DELETE IGNORED", MANUAL)
+ICH06003I = Message("ICH06003I", "NOT AUTHORIZED TO ISSUE {command}", MANUAL)
+ICH06004I = Message("ICH06004I", "{profile} NOT DEFINED TO RACF", MANUAL)
+ICH06006I = Message("ICH06006I", "NOT AUTHORIZED TO {profile}", MANUAL)
+ICH06007I = Message("ICH06007I", "{name} NOT DEFINED TO RACF", MANUAL)
+ICH06011I = Message(
+    "ICH06011I", "RACLISTED PROFILES FOR {name} WILL NOT REFLECT THE UPDATE(S) UNTIL A SETROPTS REFRESH IS ISSUED",
+    MANUAL,
+)  # fmt: skip
+ICH06019I = Message("ICH06019I", "WARNING: Class {name} is not currently active.", MANUAL)
+ICH10006I = Message(
+    "ICH10006I", "RACLISTED PROFILES FOR {name} WILL NOT REFLECT THE ADDITION(S) UNTIL A SETROPTS REFRESH IS ISSUED.",
+    OURS,
+)  # fmt: skip
+ICH10102I = Message("ICH10102I", "{profile} ALREADY DEFINED TO CLASS {name}.", OURS)
+ICH10321I = Message(
+    "ICH10321I",
+    "The profile name {profile} contains generic characters, but generics are not enabled for class {name}. "
+    "A discrete profile has been created.",
+    MANUAL,
+)  # fmt: skip
+ICH11009I = Message(
+    "ICH11009I", "RACLISTED PROFILES FOR {name} WILL NOT REFLECT THE UPDATE(S) UNTIL A SETROPTS REFRESH IS ISSUED.",
+    OURS,
+)  # fmt: skip
+ICH12002I = Message(
+    "ICH12002I", "RACLISTED PROFILES FOR {name} WILL NOT REFLECT THE DELETION(S) UNTIL A SETROPTS REFRESH IS ISSUED.",
+    OURS,
+)  # fmt: skip
+ICH13003I = Message("ICH13003I", "{profile} NOT FOUND", MANUAL)
+ICH14063I = Message("ICH14063I", "SETROPTS COMMAND COMPLETE.", SEEN)
+RACF_NO_PROFILE = Message("", "{profile} NOT DEFINED TO CLASS {name}", OURS)
+RACF_NO_ENTRIES = Message("", "NO ENTRIES MEET SEARCH CRITERIA", OURS)
+RACF_NO_CLASS = Message("", "{name} IS NOT A CLASS", OURS)
+RACF_NO_LEVEL = Message("", "{level} IS NOT AN ACCESS AUTHORITY: NONE, EXECUTE, READ, UPDATE, CONTROL, ALTER ARE", OURS)
+RACF_BAD_NAME = Message("", "INVALID PROFILE NAME: {why}", OURS)
+RACF_BAD_ID = Message("", "INVALID USER OR GROUP {name}: 1 TO 8 OF A-Z 0-9 @ # $, NOT BEGINNING WITH A DIGIT", OURS)
+RACF_NOT_RACLISTED = Message("", "CLASS {name} IS NOT RACLISTED: NOTHING TO REFRESH", OURS)
+RACF_NO_NAME = Message("", "{kind} {name} NOT DEFINED TO RACF", OURS)
+RACF_NAME_EXISTS = Message("", "{name} ALREADY DEFINED TO RACF", OURS)
+RACF_REMOVE_DEFAULT = Message("", "{group} IS THE DEFAULT GROUP OF {name}, CONNECT NOT REMOVED", OURS)
+RACF_NOT_CONNECTED = Message("", "{name} NOT CONNECTED TO {group}", OURS)
+TSO_NOT_FOUND = Message("", "COMMAND {verb} NOT FOUND", OURS)
+TSO_INVALID = Message("", "INVALID OPERAND: {why}", OURS)
+TSO_MISSING = Message("", "MISSING OPERAND: {why}", OURS)
+IEE345I = Message("IEE345I", "{verb:<8} AUTHORITY INVALID, FAILED BY SECURITY PRODUCT", OURS)

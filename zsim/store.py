@@ -9,34 +9,47 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
 from zsim import profiles
 from zsim.clock import SECOND
+from zsim.later import Later
 from zsim.profiles import Place, ProfileError
+from zsim.racf.database import Racf
 from zsim.system import Reading, System
 from zsim.tasks.dmd import Dmd
 from zsim.tasks.pagent import Configured
 from zsim.tasks.syslogd import Syslogd
+from zsim.tcpip.filters import FilterRule, FilterSet, Hits
 from zsim.tcpip.stack import Stack
 
-SCHEMA = 1  # PRAGMA user_version
+SCHEMA = 2  # PRAGMA user_version
 WAIT = 60  # seconds for another command to finish
+
+# Parts of the state, a row each, so that a command reads and writes only what it uses. STATE is everything that is
+# small; of the two filter sets of a stack the filters (written when a policy is installed) and the counters.
+STATE = "state"
+SETS = ("default", "policy")
+FILTERS, HITS = "{}.filters", "{}.hits"
+CONFIGURED = "configured"
 
 
 @dataclass
 class State:
+    """What STATE holds. The sets in `stack` are without their filters and counters."""
+
     stack: Stack
     clock: int
     running: dict[str, bool]
     readings: dict[str, Reading]
-    configured: tuple[Configured, ...]
     dmd: Dmd = field(default_factory=Dmd)
+    racf: Racf | None = None
     syslogd: Syslogd = field(default_factory=Syslogd)
 
 
@@ -77,18 +90,22 @@ def session(place: Place, write: bool, now: int | None = None) -> Iterator[Syste
     except sqlite3.Error as why:
         raise ProfileError(f"{path}: cannot be opened: {why}") from None
     try:
-        fresh = not _has_state(connection)
-        if write or fresh:
-            connection.execute("BEGIN IMMEDIATE")
-        if _has_state(connection):
-            _restore(system, connection, path.name)
+        old = _version(connection) < SCHEMA
+        connection.execute("BEGIN IMMEDIATE" if write or old else "BEGIN")
+        version = _version(connection)
+        if version < SCHEMA:
+            with _damage(path.name):
+                _migrate(connection, version)
+        kept = _Kept(connection, path.name)
+        if version:
+            _restore(system, kept)
             system.clock.advance_to(wall_clock() if now is None else now)
         else:
             started(system, now)
         yield system
-        if write or fresh:
+        if write or old:
             profiles.save_files(system, place)
-            _save(system, connection)
+            _save(system, kept)
             connection.execute("COMMIT")
     except sqlite3.DatabaseError as why:
         raise ProfileError(f"{path}: {why}; if it is damaged, remove it: the system then starts anew") from None
@@ -96,36 +113,114 @@ def session(place: Place, write: bool, now: int | None = None) -> Iterator[Syste
         connection.close()
 
 
-def _has_state(connection: sqlite3.Connection) -> bool:
+def _version(connection: sqlite3.Connection) -> int:
+    """The schema of the database; 0 of one that is new."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA:
         raise ProfileError(f"{profiles.STATE}: made by a later zsim (schema {version}); use that one")
-    return version == SCHEMA
+    return version
 
 
-def _restore(system: System, connection: sqlite3.Connection, name: str) -> None:
+_PART = "CREATE TABLE part (name TEXT PRIMARY KEY, octets BLOB NOT NULL)"
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute(_PART)
+
+
+def _migrate_1_to_2(connection: sqlite3.Connection) -> None:
+    """What was one JSON text becomes a row for each part."""
     (octets,) = connection.execute("SELECT state FROM system").fetchone()
+    state = msgspec.json.decode(octets, type=dict[str, msgspec.Raw])
+    stack = msgspec.json.decode(state["stack"], type=dict[str, msgspec.Raw])
+    parts = {CONFIGURED: state.pop("configured")}
+    for name in SETS:
+        found = msgspec.json.decode(stack.get(name, b"null"), type=dict[str, msgspec.Raw] | None)
+        if found is not None:
+            parts[FILTERS.format(name)], parts[HITS.format(name)] = found.pop("filters"), found.pop("hits")
+            stack[name] = msgspec.Raw(msgspec.json.encode({**found, "filters": []}))
+    parts[STATE] = msgspec.Raw(msgspec.json.encode({**state, "stack": stack}))
+    connection.execute(_PART)
+    connection.executemany("INSERT INTO part VALUES (?, ?)", [(name, bytes(raw)) for name, raw in parts.items()])
+    connection.execute("DROP TABLE system")
+
+
+STEPS = (_create, _migrate_1_to_2)  # the first makes a database; step n makes schema n + 1 of schema n
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the database to SCHEMA, in the transaction of the command that found it older."""
+    for step in STEPS[version:] if version else STEPS[:1]:
+        step(connection)
+    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+class _Kept:
+    """The parts as the database has them, and what was made of them."""
+
+    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+        self.connection, self.name = connection, name
+        self.octets: dict[str, bytes] = dict(connection.execute("SELECT name, octets FROM part"))
+        self.given: dict[str, Later[Any]] = {}
+
+    def read(self, part: str, type: Any) -> Any:
+        """One part. Raises ProfileError when it is damaged."""
+        with _damage(self.name), _uncollected():
+            return msgspec.json.decode(self.octets.get(part, b"[]"), type=type)
+
+    def later(self, part: str, type: Any) -> Later[Any]:
+        """The items of a part, decoded when they are used."""
+        self.given[part] = Later(lambda: self.read(part, type))
+        return self.given[part]
+
+    def write(self, part: str, items: Sequence[Any]) -> None:
+        """Keep a part, if it is another one or was changed."""
+        if items is self.given.get(part) and self.given[part].unread:
+            return
+        self.put(part, msgspec.json.encode(items.items if isinstance(items, Later) else items))
+
+    def put(self, part: str, octets: bytes) -> None:
+        if octets != self.octets.get(part):
+            self.connection.execute("INSERT OR REPLACE INTO part VALUES (?, ?)", (part, octets))
+
+
+@contextmanager
+def _damage(name: str) -> Iterator[None]:
     try:
-        with _uncollected():
-            state = msgspec.json.decode(octets, type=State)
-    except msgspec.MsgspecError as why:
+        yield
+    except (msgspec.MsgspecError, LookupError) as why:
         raise ProfileError(f"{name}: {why}; remove it: the system then starts anew") from None
+
+
+def _restore(system: System, kept: _Kept) -> None:
+    state = kept.read(STATE, State)
     if state.stack.name != system.stack.name:
         raise ProfileError(
-            f"{name}: remembers stack {state.stack.name}, system.yaml names {system.stack.name}; remove it"
+            f"{kept.name}: remembers stack {state.stack.name}, system.yaml names {system.stack.name}; remove it"
         )
+    for name in SETS:
+        found: FilterSet | None = getattr(state.stack, name)
+        if found is not None:
+            found.filters = kept.later(FILTERS.format(name), list[FilterRule])
+            found.hits = kept.later(HITS.format(name), list[Hits])
     system.stack, system.clock.now, system.readings = state.stack, state.clock, state.readings
-    system.configured, system.dmd, system.syslogd = state.configured, state.dmd, state.syslogd
+    system.configured, system.dmd = kept.later(CONFIGURED, list[Configured]), state.dmd
+    system.racf, system.syslogd = state.racf, state.syslogd
+    system.start_racf()  # for a memory from before there was one
     for task in system.tasks.values():
         task.running = state.running.get(task.name, False)
 
 
-def _save(system: System, connection: sqlite3.Connection) -> None:
-    running = {task.name: task.running for task in system.tasks.values()}
+def _save(system: System, kept: _Kept) -> None:
+    stack, running = system.stack, {task.name: task.running for task in system.tasks.values()}
+    bare: dict[str, Any] = {}
+    for name in SETS:
+        found: FilterSet | None = getattr(stack, name)
+        bare[name] = replace(found, filters=(), hits=[]) if found is not None else None
+        kept.write(FILTERS.format(name), found.filters if found is not None else ())
+        kept.write(HITS.format(name), found.hits if found is not None else ())
+    kept.write(CONFIGURED, system.configured)
     state = State(
-        system.stack, system.clock.now, running, system.readings, system.configured, system.dmd, system.syslogd
+        replace(stack, **bare), system.clock.now, running, system.readings, system.dmd, system.racf, system.syslogd
     )  # fmt: skip
-    connection.execute("CREATE TABLE IF NOT EXISTS system (state BLOB NOT NULL)")
-    connection.execute("DELETE FROM system")
-    connection.execute("INSERT INTO system VALUES (?)", (msgspec.json.encode(state),))
-    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+    kept.put(STATE, msgspec.json.encode(state))

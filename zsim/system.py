@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from zsim import defence, delivery, messages, started, unix
+from zsim import authority, defence, delivery, messages, started, unix
 from zsim.clock import Clock, zone_offset
 from zsim.commands import Command, command, match, verb_known
 from zsim.config import profile, syslogconf
@@ -26,6 +26,10 @@ from zsim.facts import choosing
 from zsim.files import Files, unix_path
 from zsim.findings import ERROR, UNKNOWN, Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage
+from zsim.racf import access, database, tso
+from zsim.racf import commands as racf_commands
+from zsim.racf.access import Asked
+from zsim.racf.database import Racf
 from zsim.tasks import pagent, pagentlog, pasearch, records, trmd, trmdstat
 from zsim.tasks.dmd import Ask, Dmd
 from zsim.tasks.syslogd import Delivery, LogRecord, Sent, Syslogd
@@ -60,6 +64,7 @@ class Task:
 
 # PGM= of the tasks that filtering needs.
 TCPIP, PAGENT, TRMD, SYSLOGD = "EZBTCPIP", "PAGENT", "EZATRMD", "SYSLOGD"
+RACF = "RACF"  # no task: under this name stands what its files had
 PROGRAMS = (TCPIP, PAGENT, TRMD, SYSLOGD, defence.PROGRAM)
 
 
@@ -118,11 +123,13 @@ class System:
     users: tuple[str, ...] = ()
     clock: Clock = field(default_factory=Clock)
     readings: dict[str, Reading] = field(default_factory=dict)  # by task
-    configured: tuple[pagent.Configured, ...] = ()  # the policy the agent holds
+    configured: Sequence[pagent.Configured] = ()  # the policy the agent holds
     dmd: Dmd = field(default_factory=Dmd)
     syslogd: Syslogd = field(default_factory=Syslogd)
     elsewhere: list[Sent] = field(default_factory=list)  # records for hosts and the console, for the edge to take
     facts: dict[str, Any] = field(default_factory=dict)  # what system.yaml chooses instead of zsim.facts
+    racf: Racf | None = None  # None: there is no security product, and everybody may do everything
+    racf_files: tuple[tuple[str, Where], ...] = ()  # the commands RACF starts from
     _form: tuple[tuple[FilterRule, ...], str, records.Format] | None = None  # of the lines of these filters, by host
 
     # ---- starting ----------------------------------------------------------------------------------------------
@@ -132,7 +139,7 @@ class System:
         """Start every task, TCPIP first, as an IPL would: the profile, then the policy."""
         self.clock.advance_to(now)
         issued: list[IssuedMessage] = []
-        findings: list[Finding] = []
+        findings = self.start_racf()
         for program in PROGRAMS:
             for task in self.tasks.values():
                 if task.program == program:
@@ -140,6 +147,24 @@ class System:
                     issued += more
                     findings += found
         return issued, findings
+
+    @_by_its_facts
+    def start_racf(self) -> list[Finding]:
+        """Make the database from the commands of its files, once; afterwards it is part of the memory."""
+        if self.racf is not None or not self.racf_files:
+            return []
+        self.racf = database.fresh(self.users or ("IBMUSER",))
+        self.files.asked.clear()
+        findings: list[Finding] = []
+        for name, where in self.racf_files:
+            source = self.files.read(name, where)
+            if isinstance(source, Finding):
+                findings.append(source)
+                continue
+            for done in racf_commands.carried_out(self.racf, tso.lines(source)):
+                findings += done.findings
+        self.readings[RACF] = self._reading(Brought([], findings))
+        return findings
 
     def start_task(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
         """Start one task: its messages, and what is wrong with its files."""
@@ -182,10 +207,13 @@ class System:
         """Let a task read its files, and remember which they were and what was doubtful in them."""
         self.files.asked.clear()
         brought = reader(task)
+        self.readings[task.name] = self._reading(brought)
+        return brought.issued, brought.findings
+
+    def _reading(self, brought: Brought) -> Reading:
         files = {name: _digest(self.files.get(name)) for name in self.files.asked}
         doubts = tuple(each for each in brought.findings if each.severity in (ERROR, UNKNOWN))
-        self.readings[task.name] = Reading(files, doubts, brought.outcome)
-        return brought.issued, brought.findings
+        return Reading(files, doubts, brought.outcome)
 
     def _start_stack(self, task: Task) -> Brought:
         read, opened, findings = self._profile(task.file, task.where, "PROFILE")
@@ -241,9 +269,9 @@ class System:
         """What answers depend on: errors, and what is not modelled, in the files that are installed."""
         return tuple(doubt for reading in self.readings.values() for doubt in reading.doubts)
 
-    def changed_files(self, task: Task) -> list[str]:
-        """Files whose text is no longer what the task read in them; one that was missing may be there now."""
-        reading = self.readings.get(task.name, Reading({}, ()))
+    def changed_files(self, name: str) -> list[str]:
+        """Files whose text is no longer what a task, or RACF, read in them; one that was missing may be there now."""
+        reading = self.readings.get(name, Reading({}, ()))
         return [name for name, digest in reading.files.items() if _digest(self.files.get(name)) != digest]
 
     # ---- packets -----------------------------------------------------------------------------------------------
@@ -323,22 +351,55 @@ class System:
 
     # ---- commands ----------------------------------------------------------------------------------------------
 
+    def user(self, name: str = "") -> str:
+        """A user id in capitals; the first of system.yaml where none is named."""
+        return (name or (self.users or ("IBMUSER",))[0]).upper()
+
     @_by_its_facts
-    def console(self, text: str) -> Reply:
-        """One operator command."""
+    def refused(self, user: str, asked: Iterable[Asked]) -> tuple[str, tuple[IssuedMessage, ...]]:
+        """What a user has no access to of all that is asked: in words ("" when nothing), and for the console."""
+        issued: list[IssuedMessage] = []
+        for each in asked if self.racf is not None else ():
+            assert self.racf is not None
+            decision = access.check(self.racf, self.user(user), each)
+            issued += access.refusal(self.racf, decision)
+            if not decision.allowed:
+                what = f"{each.intent} access to {each.resource} in class {each.class_name}"
+                return f"user {decision.user} is not authorized: it needs {what}", tuple(issued)
+        return "", tuple(issued)
+
+    @_by_its_facts
+    def tso(self, line: str, user: str = "") -> Answer:
+        """One TSO command: those of RACF."""
+        verb = (line.split() or [""])[0]
+        if self.racf is None:
+            return Answer("", f"{verb}: this system has no RACF: name a file of commands as racf: in system.yaml\n", 8)
+        done = racf_commands.run(self.racf, line, self.user(user))
+        told = {str(each) for each in done.issued}
+        doubts = (each for each in done.findings if each.text not in told)
+        said = [f"{each.where.column}: {each.text}; {each.remedy}".rstrip("; ") for each in doubts]
+        return Answer(done.shown, "".join(f"{verb}: column {each}\n" for each in said), done.code)
+
+    @_by_its_facts
+    def console(self, text: str, user: str = "") -> Reply:
+        """One operator command; without a user it comes from the master console, which has all authority."""
         defence.tick(self)
+        why, issued = self.refused(user, authority.of_console(text)) if user else ("", ())
+        if why:
+            verb = text.strip().split(" ")[0].upper()
+            return Reply((*issued, messages.IEE345I(verb=verb)), done=False)
         found = match(text, CONSOLE)
         reply: Reply | None = found[0].run(self, **found[1]) if found else None
         if reply is None:
             verb = text.strip().split(" ")[0].upper() or "BLANK"
             message = messages.IEE535I(verb=verb) if verb_known(text, CONSOLE) else messages.IEE305I(verb=verb)
             return Reply((message,), done=False)
-        return reply
+        return reply._replace(messages=(*issued, *reply.messages))
 
     @_by_its_facts
     def shell(self, text: str, user: str = "") -> Answer:
         """One z/OS UNIX command line: programs joined by |, output to a file by > or >>."""
-        who = user or (self.users or ("IBMUSER",))[0]
+        who = self.user(user)
         program = partial(self._program, user=who)
         delivery.show_pid(self)
         names = ("ipsec", "pasearch", "trmdstat", "kill")
@@ -348,7 +409,7 @@ class System:
         if words[0] == "ipsec":
             return self.ipsec(words[1:], user)
         if words[0] == "pasearch":
-            return self.pasearch(words[1:])
+            return self.pasearch(words[1:], user)
         if words[0] == "trmdstat":
             return self.trmdstat(words[1:])
         if words[0] == "kill":
@@ -370,8 +431,11 @@ class System:
         return Answer(report, f"trmdstat: {ids}\n" if code == trmdstat.NOT_MODELLED else "", code)
 
     @_by_its_facts
-    def pasearch(self, words: Sequence[str]) -> Answer:
+    def pasearch(self, words: Sequence[str], user: str = "") -> Answer:
         """The pasearch command."""
+        why, issued = self.refused(user, authority.of_pasearch(self.sysname, self.stack.name))
+        if why:
+            return Answer("", f"pasearch: {why}\n", pasearch.WRONG, console=issued)
         created = self.stack.policy.created if self.stack.policy else 0
         offset = self.offset
         args = words, self.configured, self.stack.name, self.release, created, self.clock.now, offset
@@ -383,18 +447,24 @@ class System:
         """The ipsec command."""
         defence.tick(self)
         everywhere = self.dmd.filters if defence.running(self) else None
+        issued: tuple[IssuedMessage, ...] = ()
+
+        def refused(resources: Sequence[tuple[str, ...]]) -> str:
+            nonlocal issued
+            why, issued = self.refused(user, authority.of_resources(self.sysname, resources))
+            return why
+
         args = self.stacks, self.stack.name, self.release, self.clock.now, self.offset, everywhere
-        result = ipsec.run(words, *args)
+        result = ipsec.run(words, *args, refused)
         code, said = result.code, list(result.errors)
         if result.action in ("default", "reload"):
             self.stack.default_forced = result.action == "default"
         elif result.action:
-            who = user or (self.users or ("IBMUSER",))[0]
-            ask = Ask(result.action, result.name, result.values or {}, result.stack, who.upper())
+            ask = Ask(result.action, result.name, result.values or {}, result.stack, self.user(user))
             code, why = defence.carry_out(self, ask)
             said += [why] if why else []
         errors = "".join(f"{line}\n" for line in said)
-        return Answer(str(result.report) if result.report else result.text, errors, code, result.report)
+        return Answer(str(result.report) if result.report else result.text, errors, code, result.report, issued)
 
     @property
     def stacks(self) -> Mapping[str, Stack]:
@@ -498,7 +568,7 @@ def _reread(system: System, job: str, only_changed: bool = False) -> Reply:
         return defence.refresh(system, task)
     if task.program != PAGENT:
         return Reply((messages.IEE535I(verb="MODIFY"),), done=False)
-    if only_changed and not system.changed_files(task):
+    if only_changed and not system.changed_files(task.name):
         return Reply((messages.EZZ8443I(),))
     issued, findings = system._read(task, system._read_policy)
     failed = any(each.severity == ERROR for each in findings)

@@ -14,16 +14,18 @@ from typing import NamedTuple
 from zsim import ispf
 from zsim.files import Files, Problem, unix_path
 from zsim.findings import did_you_mean, number
+from zsim.messages import IssuedMessage
 from zsim.report import Report
 
 
 class Answer(NamedTuple):
-    """What a shell command printed, on standard output and error, and its exit code."""
+    """What a shell command printed, on standard output and error, its exit code, and what the console shows of it."""
 
     text: str
     errors: str = ""
     code: int = 0
     report: Report | None = None
+    console: tuple[IssuedMessage, ...] = ()
 
 
 NOT_FOUND, FAILED, USAGE = 127, 1, 2
@@ -41,13 +43,14 @@ def run(text: str, program: Program, files: Files, home: str, others: Sequence[s
         stages, target, append = _parse(text)
     except ValueError as why:
         return Answer("", f"sh: {why}\n", 2)
-    answer, errors = Answer(""), ""
+    answer, errors, issued = Answer(""), "", ()  # type: Answer, str, tuple[IssuedMessage, ...]
     for words in stages:
         try:
             answer = program(words) or _filter(words, answer.text, files, home, others)
         except ValueError as why:
             answer = Answer("", f"{words[0]}: {why}\n", USAGE)
-        errors += answer.errors
+        errors, issued = errors + answer.errors, issued + answer.console
+    answer = answer._replace(console=issued)
     if target is None:
         return answer._replace(errors=errors)
     try:
@@ -56,7 +59,7 @@ def run(text: str, program: Program, files: Files, home: str, others: Sequence[s
         return Answer("", f"{errors}sh: {why}\n", FAILED)
     before = files.get(path) if append else ""
     files.replace(path, (before if isinstance(before, str) else "") + answer.text)
-    return Answer("", errors, answer.code, answer.report)
+    return Answer("", errors, answer.code, answer.report, issued)
 
 
 _SUBSTITUTION = re.compile(r"\$\(cat ([^\s()|<>`]+)\)|`cat ([^\s()|<>`]+)`")

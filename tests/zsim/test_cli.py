@@ -689,7 +689,7 @@ def test_state__whose_text_is_rubbish_is_refused(mysys) -> None:
 
     zsim("replay", "-s", str(mysys), PING)
     with sqlite3.connect(mysys / "state.db") as connection:
-        connection.execute("UPDATE system SET state = ?", (b'{"stack": 5}',))
+        connection.execute("UPDATE part SET octets = ? WHERE name = 'state'", (b'{"stack": 5}',))
     done = zsim("replay", "-s", str(mysys), PING)
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
 

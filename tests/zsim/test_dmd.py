@@ -545,8 +545,29 @@ def test_persistence__a_damaged_line_is_skipped() -> None:
 def test_persistence__a_line_reads_back(words) -> None:
     system = made()
     sh(system, f"ipsec -F add {words} -N one")
-    kept = system.stack.defensive.filters[0].rule
-    assert defensive.read_line(defensive.line(kept))._replace(where=kept.where) == kept
+    kept = system.stack.defensive.filters[0]
+    assert defensive.read_line(defensive.line(kept)).rule._replace(where=kept.rule.where) == kept.rule
+
+
+def test_global__a_copy_deleted_in_a_stack_does_not_return() -> None:
+    system = made()
+    for name in ("one", "two"):
+        sh(system, f"{ADD} -N {name} -G")
+    sh(system, "ipsec -F delete -N one -p TCPIP")
+
+    def held() -> tuple[list[str], list[str]]:
+        rows = [system.shell(f"ipsec -F display {where}").report.to_json()["filters"] for where in ("-G", "-p TCPIP")]
+        return tuple(sorted({(row["FilterName"], row["AssociatedStackCount"]) for row in each}) for each in rows)
+
+    expected = [("one", "0"), ("two", "1")], [("two", "n/a")]
+    assert held() == expected
+    for act in ("F DMD,REFRESH", "P DMD", "S DMD", "P TCPIP", "S TCPIP"):
+        system.console(act)
+        if act[0] != "P":
+            assert held() == expected, act
+    sh(system, "ipsec -F delete -N one -G")
+    sh(system, f"{ADD} -N one -G")
+    assert held() == ([("one", "1"), ("two", "1")], [("one", "n/a"), ("two", "n/a")])
 
 
 def test_state__survives_the_database() -> None:
@@ -556,11 +577,11 @@ def test_state__survives_the_database() -> None:
     sh(system, f"{ADD} loglimit 1 -N one")
     sh(system, f"{ADD} -N g -G")
     play(system, PING, PING)
-    state = State(system.stack, system.clock.now, {}, {}, (), system.dmd)
+    state = State(system.stack, system.clock.now, {}, {}, system.dmd)
     back = msgspec.json.decode(msgspec.json.encode(state), type=State)
     assert (back.stack.defensive, back.dmd) == (system.stack.defensive, system.dmd)
     old = msgspec.json.decode(msgspec.json.encode({"stack": {"name": "TCPIP"}, "clock": 0, "running": {},
-                                                   "readings": {}, "configured": []}), type=State)  # fmt: skip
+                                                   "readings": {}}), type=State)  # fmt: skip
     assert (old.dmd, old.stack.defensive.filters) == (Dmd(), [])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ipsec_samples import ENTRIES, HEADING
 from systems import (
     NOW,
     PROFILE,
@@ -21,127 +22,6 @@ from zsim.clock import SECOND
 from zsim.report import Report
 from zsim.tcpip import terms
 
-# Operations.md 3.4, a detail report; the heading stands for `ipsec -p TCPIP -f display -c current`.
-HEADING = """\
-CS V2R4 ipsec  Stack Name: TCPIP  Wed Dec 13 14:05:31 2023
-Primary:  Filter          Function: Display            Format:   Detail
-Source:   Stack Policy    Scope:    Current            TotAvail: 2
-Logging:  On              Predecap: Off                DVIPSec:  No
-NatKeepAlive:  0          FIPS140:  No
-Defensive Mode: Inactive
-"""
-ENTRIES = """\
-FilterName:                   FTPControl
-FilterNameExtension:          2
-GroupName:                    Servers
-LocalStartActionName:         n/a
-VpnActionName:                n/a
-TunnelID:                     0x00
-Type:                         Generic
-DefensiveType:                n/a
-State:                        Active
-Action:                       Permit
-Scope:                        Local
-Direction:                    Inbound
-OnDemand:                     n/a
-SecurityClass:                0
-Logging:                      All
-LogLimit:                     n/a
-Protocol:                     TCP(6)
-ICMPType:                     n/a
-ICMPTypeGranularity:          n/a
-ICMPCode:                     n/a
-ICMPCodeGranularity:          n/a
-OSPFType:                     n/a
-TCPQualifier:                 None
-ProtocolGranularity:          n/a
-SourceAddress:                0.0.0.0
-SourceAddressPrefix:          0
-SourceAddressRange:           n/a
-SourceAddressGranularity:     n/a
-SourcePort:                   1024
-SourcePortRange:              65535
-SourcePortGranularity:        n/a
-DestAddress:                  10.1.1.2
-DestAddressPrefix:            n/a
-DestAddressRange:             n/a
-DestAddressGranularity:       n/a
-DestPort:                     21
-DestPortRange:                n/a
-DestPortGranularity:          n/a
-OrigRmtConnPort:              n/a
-RmtIDPayload:                 n/a
-RmtUdpEncapPort:              n/a
-CreateTime:                   2023/12/13 13:58:02
-UpdateTime:                   2023/12/13 13:58:02
-DiscardAction:                Silent
-MIPv6Type:                    n/a
-MIPv6TypeGranularity:         n/a
-TypeRange:                    n/a
-CodeRange:                    n/a
-RemoteIdentityType:           n/a
-RemoteIdentity:               n/a
-FragmentsOnly:                No
-FilterMatches:                3
-LifetimeExpires:              n/a
-AssociatedStackCount:         n/a
-***********************************************************************
-FilterName:                   PingIn
-FilterNameExtension:          2
-GroupName:                    n/a
-LocalStartActionName:         n/a
-VpnActionName:                n/a
-TunnelID:                     0x00
-Type:                         Generic
-DefensiveType:                n/a
-State:                        Active
-Action:                       Permit
-Scope:                        Local
-Direction:                    Inbound
-OnDemand:                     n/a
-SecurityClass:                0
-Logging:                      All
-LogLimit:                     n/a
-Protocol:                     ICMP(1)
-ICMPType:                     8
-ICMPTypeGranularity:          n/a
-ICMPCode:                     All
-ICMPCodeGranularity:          n/a
-OSPFType:                     n/a
-TCPQualifier:                 n/a
-ProtocolGranularity:          n/a
-SourceAddress:                10.1.0.2
-SourceAddressPrefix:          n/a
-SourceAddressRange:           n/a
-SourceAddressGranularity:     n/a
-SourcePort:                   n/a
-SourcePortRange:              n/a
-SourcePortGranularity:        n/a
-DestAddress:                  0.0.0.0
-DestAddressPrefix:            0
-DestAddressRange:             n/a
-DestAddressGranularity:       n/a
-DestPort:                     n/a
-DestPortRange:                n/a
-DestPortGranularity:          n/a
-OrigRmtConnPort:              n/a
-RmtIDPayload:                 n/a
-RmtUdpEncapPort:              n/a
-CreateTime:                   2023/12/13 13:58:02
-UpdateTime:                   2023/12/13 13:58:02
-DiscardAction:                Silent
-MIPv6Type:                    n/a
-MIPv6TypeGranularity:         n/a
-TypeRange:                    n/a
-CodeRange:                    n/a
-RemoteIdentityType:           n/a
-RemoteIdentity:               n/a
-FragmentsOnly:                No
-FilterMatches:                1
-LifetimeExpires:              n/a
-AssociatedStackCount:         n/a
-***********************************************************************
-"""
 POLICY = """\
 IpFilterPolicy
 {

@@ -6,6 +6,7 @@ The samples are those of the reference, with what this system has otherwise: tim
 from __future__ import annotations
 
 import pytest
+from ipsec_samples import DEFENSIVE, EMPTY, EVERYWHERE, INTERFACES, SHORT, TEST
 from systems import NOW, icmp, play
 from test_dmd import ADD, conf, console, edit, made, sh
 from test_ipsec import POLICY as SAMPLE
@@ -13,289 +14,6 @@ from test_ipsec import POLICY as SAMPLE
 from zsim import ispf
 from zsim.clock import SECOND
 from zsim.tcpip import ipsec_reports, terms
-
-DEFENSIVE = """\
-CS V2R4 ipsec  Stack Name: TCPIP  Wed Dec 13 14:05:31 2023
-Primary:  Defensive Filt  Function: Display            Format:   Detail
-Source:   Stack           Scope:    n/a                TotAvail: 1
-Logging:  On              Predecap: Off                DVIPSec:  No
-NatKeepAlive:  0          FIPS140:  No
-Defensive Mode: Active
-Exclusion Address: 10.1.0.99
-
-FilterName:                   BLOCK1
-FilterNameExtension:          1
-GroupName:                    n/a
-LocalStartActionName:         n/a
-VpnActionName:                n/a
-TunnelID:                     0x00
-Type:                         Defensive
-DefensiveType:                Stack
-State:                        Active
-Action:                       Defensive Block
-Scope:                        Local
-Direction:                    Inbound
-OnDemand:                     n/a
-SecurityClass:                0
-Logging:                      All
-LogLimit:                     1
-Protocol:                     ICMP(1)
-ICMPType:                     All
-ICMPTypeGranularity:          n/a
-ICMPCode:                     All
-ICMPCodeGranularity:          n/a
-OSPFType:                     n/a
-TCPQualifier:                 n/a
-ProtocolGranularity:          n/a
-SourceAddress:                10.1.0.2
-SourceAddressPrefix:          n/a
-SourceAddressRange:           n/a
-SourceAddressGranularity:     n/a
-SourcePort:                   n/a
-SourcePortRange:              n/a
-SourcePortGranularity:        n/a
-DestAddress:                  0.0.0.0
-DestAddressPrefix:            0
-DestAddressRange:             n/a
-DestAddressGranularity:       n/a
-DestPort:                     n/a
-DestPortRange:                n/a
-DestPortGranularity:          n/a
-OrigRmtConnPort:              n/a
-RmtIDPayload:                 n/a
-RmtUdpEncapPort:              n/a
-CreateTime:                   2023/12/13 14:01:00
-UpdateTime:                   2023/12/13 14:01:00
-DiscardAction:                Silent
-MIPv6Type:                    n/a
-MIPv6TypeGranularity:         n/a
-TypeRange:                    n/a
-CodeRange:                    n/a
-RemoteIdentityType:           n/a
-RemoteIdentity:               n/a
-FragmentsOnly:                No
-FilterMatches:                4
-LifetimeExpires:              2023/12/13 14:31:00
-AssociatedStackCount:         n/a
-***********************************************************************
-
-1 entries selected
-"""
-EVERYWHERE = """\
-CS V2R4 ipsec  Stack Name: *ALL*  Wed Dec 13 14:05:31 2023
-Primary:  Defensive Filt  Function: Display (global)   Format:   Detail
-Source:   DMD             Scope:    n/a                TotAvail: 1
-
-FilterName:                   GLOBAL1
-FilterNameExtension:          1
-GroupName:                    n/a
-LocalStartActionName:         n/a
-VpnActionName:                n/a
-TunnelID:                     0x00
-Type:                         Defensive
-DefensiveType:                Global
-State:                        Active
-Action:                       Defensive Block
-Scope:                        Both
-Direction:                    Inbound
-OnDemand:                     n/a
-SecurityClass:                0
-Logging:                      All
-LogLimit:                     0
-Protocol:                     TCP(6)
-ICMPType:                     n/a
-ICMPTypeGranularity:          n/a
-ICMPCode:                     n/a
-ICMPCodeGranularity:          n/a
-OSPFType:                     n/a
-TCPQualifier:                 None
-ProtocolGranularity:          n/a
-SourceAddress:                192.0.2.0
-SourceAddressPrefix:          24
-SourceAddressRange:           n/a
-SourceAddressGranularity:     n/a
-SourcePort:                   All
-SourcePortRange:              n/a
-SourcePortGranularity:        n/a
-DestAddress:                  0.0.0.0
-DestAddressPrefix:            0
-DestAddressRange:             n/a
-DestAddressGranularity:       n/a
-DestPort:                     All
-DestPortRange:                n/a
-DestPortGranularity:          n/a
-OrigRmtConnPort:              n/a
-RmtIDPayload:                 n/a
-RmtUdpEncapPort:              n/a
-CreateTime:                   2023/12/13 14:02:10
-UpdateTime:                   2023/12/13 14:02:10
-DiscardAction:                Silent
-MIPv6Type:                    n/a
-MIPv6TypeGranularity:         n/a
-TypeRange:                    n/a
-CodeRange:                    n/a
-RemoteIdentityType:           n/a
-RemoteIdentity:               n/a
-FragmentsOnly:                No
-FilterMatches:                n/a
-LifetimeExpires:              2023/12/13 14:32:10
-AssociatedStackCount:         1
-***********************************************************************
-
-1 entries selected
-"""
-EMPTY = """\
-CS V2R4 ipsec  Stack Name: TCPIP  Wed Dec 13 14:05:31 2023
-Primary:  Defensive Filt  Function: Display            Format:   Detail
-Source:   Stack           Scope:    n/a                TotAvail: 0
-Logging:  On              Predecap: Off                DVIPSec:  No
-NatKeepAlive:  0          FIPS140:  No
-Defensive Mode: Simulate
-
-0 entries selected
-"""
-TEST = """\
-CS V2R4 ipsec  Stack Name: TCPIP  Wed Dec 13 14:05:31 2023
-Primary:  IP Traffic Test Function: Display            Format:   Detail
-Source:   Stack Policy    Scope:    n/a                TotAvail: 1
-TestData: 10.1.0.9  10.1.1.2  tcp 1025 21 in 255
-Defensive Mode: Inactive
-
-FilterName:                   FTPControl
-FilterNameExtension:          2
-GroupName:                    Servers
-LocalStartActionName:         n/a
-VpnActionName:                n/a
-TunnelID:                     0x00
-Type:                         Generic
-DefensiveType:                n/a
-State:                        Active
-Action:                       Permit
-Scope:                        Local
-Direction:                    Inbound
-OnDemand:                     n/a
-SecurityClass:                0
-Logging:                      All
-LogLimit:                     n/a
-Protocol:                     TCP(6)
-ICMPType:                     n/a
-ICMPTypeGranularity:          n/a
-ICMPCode:                     n/a
-ICMPCodeGranularity:          n/a
-OSPFType:                     n/a
-TCPQualifier:                 None
-ProtocolGranularity:          n/a
-SourceAddress:                0.0.0.0
-SourceAddressPrefix:          0
-SourceAddressRange:           n/a
-SourceAddressGranularity:     n/a
-SourcePort:                   1024
-SourcePortRange:              65535
-SourcePortGranularity:        n/a
-DestAddress:                  10.1.1.2
-DestAddressPrefix:            n/a
-DestAddressRange:             n/a
-DestAddressGranularity:       n/a
-DestPort:                     21
-DestPortRange:                n/a
-DestPortGranularity:          n/a
-OrigRmtConnPort:              n/a
-RmtIDPayload:                 n/a
-RmtUdpEncapPort:              n/a
-CreateTime:                   2023/12/13 13:58:02
-UpdateTime:                   2023/12/13 13:58:02
-DiscardAction:                Silent
-MIPv6Type:                    n/a
-MIPv6TypeGranularity:         n/a
-TypeRange:                    n/a
-CodeRange:                    n/a
-RemoteIdentityType:           n/a
-RemoteIdentity:               n/a
-FragmentsOnly:                No
-FilterMatches:                3
-LifetimeExpires:              n/a
-AssociatedStackCount:         n/a
-***********************************************************************
-
-1 entries selected
-"""
-SHORT = """\
-CS V2R4 ipsec  Stack Name: TCPIP  Wed Dec 13 14:05:31 2023
-Primary:  Filter          Function: Display            Format:   Short
-Source:   Stack Policy    Scope:    Current            TotAvail: 2
-Logging:  On              Predecap: Off                DVIPSec:  No
-NatKeepAlive:  0          FIPS140:  No
-Defensive Mode: Inactive
-
-FilterName           |FilterNameExtension
-                     |GroupName
-                     |LocalStartActionName
-                     |VpnActionName
-                     |TunnelID
-                     |Type|DefensiveType|State|Action|Scope|Direction|OnDemand
-                     |SecurityClass|Logging|LogLimit
-                     |Protocol|ICMPType|ICMPTypeGran|ICMPCode|ICMPCodeGran
-                     |OSPFType|TCPQualifier|ProtocolGran
-                     |SourceAddress
-                     |SourceAddressPrefix
-                     |SourceAddressRange
-                     |SourceAddressGran
-                     |SourcePort|SourcePortRange|SourcePortGran
-                     |DestAddress
-                     |DestAddressPrefix
-                     |DestAddressRange
-                     |DestAddressGran
-                     |DestPort|DestPortRange|DestPortGran
-                     |OrigRmtConnPort|RmtIDpayload|RmtUdpEncapPort
-                     |CreateTime|UpdateTime
-                     |DiscardAction|MIPv6Type|MIPv6TypeGran|TypeRange|CodeRange
-                     |RemoteIdentityType|RemoteIdentity
-                     |FragmentsOnly|FilterMatches|LifetimeExpires|AssociatedStackCount
-FTPControl           |2
-                     |Servers
-                     |n/a
-                     |n/a
-                     |0x00
-                     |Generic|n/a|Active|Permit|Local|Inbound|n/a
-                     |0|All|n/a
-                     |TCP(6)|n/a|n/a|n/a|n/a
-                     |n/a|None|n/a
-                     |0.0.0.0
-                     |0
-                     |n/a
-                     |n/a
-                     |1024|65535|n/a
-                     |10.1.1.2
-                     |n/a
-                     |n/a
-                     |n/a
-                     |21|n/a|n/a
-                     |n/a|n/a|n/a
-                     |2023/12/13 13:58:02|2023/12/13 13:58:02
-                     |Silent|n/a|n/a|n/a|n/a
-                     |n/a|n/a
-                     |No|3|n/a|n/a
-
-1 entries selected
-"""
-INTERFACES = """\
-CS V2R4 ipsec  Stack Name: TCPIP  Wed Dec 13 14:05:31 2023
-Primary:  Interface       Function: Display            Format:   Detail
-Source:   Stack           Scope:    n/a                TotAvail: 2
-
-InterfaceName:                ETH1
-InterfaceAddress:             10.1.1.2
-SecurityClass:                255
-DVIPA:                        No
-***********************************************************************
-InterfaceName:                JFPORTCP4
-InterfaceAddress:             10.1.1.3
-SecurityClass:                255
-DVIPA:                        No
-***********************************************************************
-
-2 entries selected
-"""
 
 
 def printed(system, words: str) -> str:
@@ -399,6 +117,8 @@ TUNNELS = {
     "-k display": ("IKE tunnel", "Display"), "-k dis -e": ("IKE tunnel", "Display (cascade)"),
     "-y display": ("Dynamic tunnel", "Display"), "-y dis -s": ("Dynamic tunnel", "Display (shadows)"),
     "-m display": ("Manual tunnel", "Display"), "-o": ("NATT Port Trans", "Display"),
+    "-y dis -b": ("Dynamic tunnel", "Display"), "-o display": ("NATT Port Trans", "Display"),
+    "-x": ("NSS Server", "Display"), "-w": ("Stack NSS", "Display"),
 }  # fmt: skip
 
 
@@ -407,7 +127,23 @@ def test_tunnels__are_none(active, words) -> None:
     primary, function = TUNNELS[words]
     lines = printed(active, words).splitlines()
     assert lines[1] == f"Primary:  {primary:<16}Function: {function:<19}Format:   Detail"
+    assert lines[2].startswith("Source:   IKED" if words in ("-k display", "-k dis -e", "-y dis -b", "-w") else
+                               "Source:   NSSD" if words == "-x" else "Source:   Stack")  # fmt: skip
     assert lines[3:] == ["", "0 entries selected"]
+    assert active.shell(f"ipsec {words}").report.to_json()["tunnels"] == []
+
+
+@pytest.mark.parametrize("format", ["short", "detail", "wide"])
+@pytest.mark.parametrize("words", TUNNELS)
+def test_tunnels__every_format(active, words, format) -> None:
+    lines = printed(active, f"{words} -r {format}").splitlines()
+    assert lines[1].endswith(f"Format:   {format.capitalize()}")
+    assert lines[-1] == "0 entries selected"
+
+
+def test_tunnels__name_in_the_heading(active) -> None:
+    assert printed(active, "-x").startswith("CS V2R4 ipsec  NSS Client Name: *ALL*  Wed Dec 13 14:05:31 2023\n")
+    assert printed(active, "-w").startswith("CS V2R4 ipsec  Stack Name: *ALL*  Wed Dec 13 14:05:31 2023\n")
 
 
 # ---- order and selection --------------------------------------------------------------------------------------
@@ -484,7 +220,11 @@ CODES = {
     "-F display -z client": 1, "-f display -G": 1,
     "-t": 1, "-t 10.1.0.9 10.1.1.2 tcp 1": 1, "-t 10.1.0.9 10.1.1.2 tcp 1 in": 1, "-t 10.1.0.9 10.1.1 tcp 1 2 in": 1,
     "-t 10.1.0.9 10.1.1.2 tcp 1 65536 in": 1, "-t 10.1.0.9 ::1 tcp 1 2 in": 1, "-t 10.1.0.9 10.1.1.2 tcp 1 2 in 256": 1,
-    "-t 10.1.0.9 10.1.1.2 tcp 1 2 in 0 0": 1, "-k": 1, "-x": 1, "-w": 1, "-k display -s": 1, "-i -n x": 1,
+    "-t 10.1.0.9 10.1.1.2 tcp 1 2 in 0 0": 1, "-k": 1, "-k display -s": 1, "-i -n x": 1,
+    "-x": 0, "-w": 0, "-x -p TCPIP": 1, "-w dis -r short": 0, "-y dis -e": 1, "-m display -b": 1, "-o -n x": 1,
+    "-f default -r short": 1, "-f reload -n x": 1, "-f default -h": 1, "-f default -c policy": 1,
+    "-F delete -N one -r short": 1, "-m activate -r short": 1, "-f display -p TCPIP -z x": 1,
+    "-f display -r short -r wide": 1, "-f display -p TCPIP -p TCPIP": 1, "-F delete -N one -z x": 1,
     # the stack
     "-F display -p NOSUCH": 3, "-i -p NOSUCH": 3, "-f display -z client": 3, f"{ADD[6:]} -N x -p NOSUCH": 3,
     # names

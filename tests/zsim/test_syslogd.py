@@ -495,18 +495,18 @@ def test_edit__acts_when_it_is_read_again() -> None:
     made.files.replace("/etc/syslog.conf", "*.* /var/log/new\n")
     play(made, icmp("10.1.0.2", "10.1.1.2", 8))
     assert (len(log_of(made, "/var/log/all")), log_of(made, "/var/log/new")) == (2, [])
-    assert made.changed_files(made.tasks["SYSLOGD"]) == ["/etc/syslog.conf"]
+    assert made.changed_files("SYSLOGD") == ["/etc/syslog.conf"]
     assert [str(each) for each in made.console("F SYSLOGD,RESTART").messages] == ["SYSLOGD HAS READ /etc/syslog.conf"]
     play(made, icmp("10.1.0.2", "10.1.1.2", 8))
     restart, packet = log_of(made, "/var/log/new")
     assert (restart[21:], packet[21:42]) == ("syslogd: FSUM1220 syslogd: restart", "TRMD.TCPIP[16842781]:")
-    assert made.changed_files(made.tasks["SYSLOGD"]) == []
+    assert made.changed_files("SYSLOGD") == []
 
 
 @pytest.mark.parametrize("typed", SHELL)
 def test_sighup__reads_again(typed: str) -> None:
     made = system(FILES, tasks="-CPAGENT")
-    assert made.shell(typed) == ("", "", 0, None)
+    assert made.shell(typed)[:3] == ("", "", 0)
     assert len(log_of(made, "/var/log/all")) == 2
 
 

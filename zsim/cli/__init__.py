@@ -7,6 +7,7 @@ own name, and is imported when it is used.
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from typing import Any
 
@@ -23,6 +24,7 @@ MODULES = {
     "systems": ("check", "new", "systems", "facts", "completion", "demo", "warm"),
     "traffic": ("replay", "decode", "send", "bench"),
     "logs": ("logstat", "forecast", "schema"),
+    "authority": ("tso", "explain-access"),
 }
 COMMANDS = {name: module for module, names in MODULES.items() for name in names}
 
@@ -36,7 +38,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        found: click.Command = getattr(import_module(f"zsim.cli.{COMMANDS[name]}"), name)
+        found: click.Command = getattr(import_module(f"zsim.cli.{COMMANDS[name]}"), name.replace("-", "_"))
         return found
 
     def resolve_command(
@@ -48,6 +50,7 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        gc.set_threshold(50_000, 20, 100)  # thousands of filters stay: walking over them again and again finds nothing
         try:
             return super().invoke(ctx)
         except ProfileError as why:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import click
 
@@ -14,12 +15,18 @@ from zsim.cli.terminal import (
     finding_text,
     json_option,
     place_of,
+    put,
+    put_json,
     session,
     system_option,
+    tell_console,
     tell_doubts,
     tell_note,
+    user_of,
+    user_option,
     why_in_force,
 )
+from zsim.facts import fact
 from zsim.findings import NOTE, UNKNOWN
 
 
@@ -27,10 +34,11 @@ from zsim.findings import NOTE, UNKNOWN
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": ["--help"]}
 )
 @system_option
+@user_option
 @click.option("--json", "as_json", is_flag=True, help="The report's rows as JSON (ours, not the real command's).")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
-def ipsec(ctx: click.Context, system: str | None, as_json: bool, words: tuple[str, ...]) -> None:
+def ipsec(ctx: click.Context, system: str | None, user: str, as_json: bool, words: tuple[str, ...]) -> None:
     """The z/OS UNIX command ipsec, with its own options and exit codes.
 
     \b
@@ -39,31 +47,35 @@ def ipsec(ctx: click.Context, system: str | None, as_json: bool, words: tuple[st
       zsim ipsec -s mysys -f display -n icmpinspecific2
       zsim ipsec --json -f display -c profile
       zsim ipsec -s mysys -f default
+      zsim ipsec --user START1 -f display
     """
     words, later = _ours(words)
     as_json, place = as_json or later.get("--json") == "", place_of(ctx, later.get("-s") or system)
     with session(place, write=True) as running:
-        answer = running.ipsec(words)
+        answer = running.ipsec(words, user_of(running, later.get("--user") or user))
         tell_doubts(running)
+        if answer.code == fact("ipsec-exit-codes")["authority"]:
+            tell_note(f'zsim explain-access {running.user(later.get("--user") or user)} "ipsec {shlex.join(words)}"')
+    tell_console(answer.console)
     if as_json and answer.report is not None:
-        click.echo(json.dumps(answer.report.to_json(), indent=2))
+        put_json(answer.report.to_json())
     elif as_json:
-        click.echo(json.dumps({"code": answer.code, "text": answer.text, "errors": answer.errors}, indent=2))
+        put_json({"code": answer.code, "text": answer.text, "errors": answer.errors})
     else:
-        click.echo(answer.text, nl=False)
+        put(answer.text)
     click.echo(answer.errors, nl=False, err=True)
     ctx.exit(answer.code)
 
 
 def _ours(words: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """zsim's own --json and -s SYSTEM where they stand among the words of ipsec (whose -y display has a -s too)."""
+    """zsim's own --json, --user USER and -s SYSTEM where they stand among the words of ipsec (-y display has a -s)."""
     rest, ours = [], {}
     pending = list(words)
     while pending:
         word = pending.pop(0)
         if word == "--json":
             ours[word] = ""
-        elif word == "-s" and pending and "-y" not in words:
+        elif (word == "--user" and pending) or (word == "-s" and pending and "-y" not in words):
             ours[word] = pending.pop(0)
         else:
             rest.append(word)
@@ -72,7 +84,7 @@ def _ours(words: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
 
 @click.command()
 @system_option
-@click.option("--user", default="", help="Who types it; default the first user of system.yaml.")
+@user_option
 @click.argument("line")
 @click.pass_context
 def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
@@ -86,10 +98,11 @@ def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
     """
     place = place_of(ctx, system)
     with session(place, write=True) as running:
-        answer = running.shell(line, user)
+        answer = running.shell(line, user_of(running, user))
         if place.bundled and running.files.replaced:
             tell_note(f"{place.name} is bundled: no file is kept; zsim new DIR makes a system that remembers")
-    click.echo(answer.text, nl=False)
+    tell_console(answer.console)
+    put(answer.text)
     click.echo(answer.errors, nl=False, err=True)
     ctx.exit(answer.code)
 
@@ -112,9 +125,13 @@ def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
     show_default=True,
     help="order is the order of search.",
 )
+@click.option("--watch", is_flag=True, help="Show the table again and again, until Ctrl-C.")
+@click.option("--every", default=2.0, show_default=True, type=click.FloatRange(0.1, 3600), help="Seconds, of --watch.")
+@click.option("--times", default=0, type=click.IntRange(0), metavar="N", help="End --watch after N tables.")
 @click.pass_context
 def filters(
-    ctx: click.Context, system: str | None, as_json: bool, matched: bool | None, layers: tuple[str, ...], sort: str
+    ctx: click.Context, system: str | None, as_json: bool, matched: bool | None, layers: tuple[str, ...], sort: str,
+    watch: bool, every: float, times: int,
 ) -> None:  # fmt: skip
     """The filters in force as a table: what each tests and how often it matched.
 
@@ -123,26 +140,40 @@ def filters(
       zsim filters
       zsim filters -s mysys --matched --sort matches
       zsim filters -s mysys --layer defensive --json
+      zsim filters -s mysys --matched --watch
     """
     from zsim import listing
 
-    with session(place_of(ctx, system), write=True) as running:
-        running.tick()
-        code, every, why = tell_doubts(running), listing.rows(running), why_in_force(running)
-    rows = listing.chosen(every, matched, layers, sort)
+    place = place_of(ctx, system)
+
+    def look(told: bool = True) -> tuple[int, str, list[listing.Row], int]:
+        """The exit code, why these filters are in force, those that are chosen, and of how many."""
+        with session(place, write=True, tell_changes=told) as running:
+            running.tick()
+            code = tell_doubts(running) if told else FINE
+            found, why = listing.rows(running), why_in_force(running)
+        return code, why, listing.chosen(found, matched, layers, sort), len(found)
+
+    if watch:
+        from zsim.cli import watching
+
+        watching.tables(lambda: look(told=False)[1:], as_json, every, times)
+        ctx.exit(FINE)
+    code, why, rows, of = look()
     if as_json:
-        click.echo(json.dumps({"schema": listing.SCHEMA, "why": why, "of": len(every), "filters": rows}, indent=2))
+        put_json({"schema": listing.SCHEMA, "why": why, "of": of, "filters": rows})
     else:
-        click.echo(f"{listing.table(rows)}{len(rows)} of {len(every)} filters; {why}")
+        put(f"{listing.table(rows)}{len(rows)} of {of} filters; {why}\n")
     ctx.exit(code)
 
 
 @click.command()
 @system_option
+@click.option("--user", default="", metavar="USER", help="Who types it; default the master console.")
 @json_option
 @click.argument("line")
 @click.pass_context
-def console(ctx: click.Context, system: str | None, as_json: bool, line: str) -> None:
+def console(ctx: click.Context, system: str | None, user: str, as_json: bool, line: str) -> None:
     """An operator command, and what the console answers.
 
     \b
@@ -155,7 +186,7 @@ def console(ctx: click.Context, system: str | None, as_json: bool, line: str) ->
     if place.bundled:
         tell_note(f"{place.name} is bundled: nothing is kept; zsim new DIR makes a system that remembers")
     with session(place, write=True, tell_changes=False) as running:
-        reply = running.console(line)
+        reply = running.console(line, user_of(running, user) if user else "")
         if as_json:
             findings = [finding_row(running, each) for each in reply.findings]
             click.echo(json.dumps({"messages": [str(each) for each in reply.messages], "findings": findings}, indent=2))

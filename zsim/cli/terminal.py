@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from zsim import profiles, store
 from zsim.clock import SECOND
-from zsim.findings import ERROR, NOTE, UNKNOWN, WARNING, Finding, worst
+from zsim.findings import ERROR, NOTE, UNKNOWN, WARNING, Finding, did_you_mean, worst
 from zsim.profiles import Place, ProfileError
-from zsim.system import PAGENT, SYSLOGD, TCPIP, TRMD, System
+from zsim.system import PAGENT, RACF, SYSLOGD, TCPIP, TRMD, System
 
 FINE, FOUND, UNUSABLE, NOT_KNOWN, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = {None: FINE, NOTE: FINE, UNKNOWN: NOT_KNOWN, WARNING: FOUND, ERROR: FOUND}
@@ -28,6 +31,16 @@ def complain(text: str) -> None:
 
 def tell_note(text: str) -> None:
     click.echo(f"{click.style('note:', fg='yellow')} {text}", err=True, color=colour())
+
+
+def put(text: str) -> None:
+    """A text of any length to standard output as it is."""
+    sys.stdout.write(text)
+
+
+def put_json(value: Any) -> None:
+    """A value of any size as indented JSON."""
+    put(msgspec.json.format(msgspec.json.encode(value).decode(), indent=2) + "\n")
 
 
 def colour() -> bool | None:
@@ -55,6 +68,9 @@ system_option = click.option(
     "-s", "--system", "system", envvar="ZSIM_SYSTEM", default=None, metavar="SYSTEM", shell_complete=complete_system,
     help="A system's folder or a bundled name; default adcd, or ZSIM_SYSTEM.",
 )  # fmt: skip
+user_option = click.option(
+    "--user", default="", metavar="USER", help="Who types it; default the first user of system.yaml."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
 
 
@@ -69,8 +85,10 @@ def session(
 ) -> Iterator[System]:
     """A system as the store has it. `live` says whether and to which port records for hosts are sent."""
     with store.session(place, write, wall_clock()) as system:
+        for name in system.changed_files(RACF) if tell_changes else ():
+            tell_note(f"{name} changed since RACF was made from it; zsim tso - carries out commands from a file")
         for task in system.tasks.values() if tell_changes else ():
-            for name in system.changed_files(task):
+            for name in system.changed_files(task.name):
                 tell_note(
                     f"{name} changed since it was read; {_INSTALLS[task.program].format(job=task.job, file=name)}"
                 )
@@ -90,6 +108,24 @@ _INSTALLS = {
     SYSLOGD: 'zsim console "F {job},RESTART" installs it',
     "DMD": 'zsim console "F {job},REFRESH" installs it',
 }
+
+
+def user_of(system: System, user: str) -> str:
+    """The user that --user names, in capitals. Raises ProfileError."""
+    if user and not re.fullmatch(r"[A-Za-z@#$][A-Za-z0-9@#$]{0,7}", user):
+        raise ProfileError(f"--user {user[:40]}: is no user id: 1 to 8 letters, digits and @ # $")
+    name = system.user(user)
+    if system.racf is not None and name not in system.racf.users:
+        hint = did_you_mean(name, system.racf.users, f"it knows {', '.join(sorted(system.racf.users))}")
+        raise ProfileError(f"--user {name}: is not defined to RACF; {hint}")
+    return name
+
+
+def tell_console(issued: Iterable[object]) -> None:
+    """What a command brought to the operator console, for whoever typed it elsewhere."""
+    for message in issued:
+        for line in str(message).splitlines():
+            click.echo(f"{click.style('console:', fg='cyan')} {line}", err=True, color=colour())
 
 
 def tell_doubts(system: System) -> int:

@@ -107,7 +107,7 @@ def manage(dmd: Dmd, stack: Stack, now: int) -> list[Change]:
     held = {each.key for each in here.filters}
     changes = []
     for each in reversed(dmd.filters):
-        if each.key not in held and each.rule.version in stack.versions:
+        if each.key not in held and each.rule.version in stack.versions and stack.name not in each.without:
             changes += _copied(stack, each, own, now)
     return changes
 
@@ -170,9 +170,9 @@ def path_of(config: Config, stack: str) -> str:
 def copies(dmd: Dmd, stacks: Stacks) -> Iterator[tuple[str, str]]:
     """Path and text of the persistent copy as it is to be."""
     assert dmd.config is not None
-    yield path_of(dmd.config, EVERYWHERE), "".join(defensive.line(each.rule) for each in dmd.filters)
+    yield path_of(dmd.config, EVERYWHERE), "".join(defensive.line(each) for each in dmd.filters)
     for name, stack in stacks.items():
-        yield path_of(dmd.config, name), "".join(defensive.line(each.rule) for each in stack.defensive.filters)
+        yield path_of(dmd.config, name), "".join(defensive.line(each) for each in stack.defensive.filters)
 
 
 def kept(text: str, file: str, now: int) -> tuple[list[Installed], list[IssuedMessage]]:
@@ -181,11 +181,10 @@ def kept(text: str, file: str, now: int) -> tuple[list[Installed], list[IssuedMe
     issued = []
     for number, line in enumerate(text.splitlines(), 1):
         try:
-            rule = defensive.read_line(line)
+            one = defensive.read_line(line, now)
         except ValueError as why:
             issued.append(messages.DMD_COPY(line=number, file=file, why=str(why)[:100]))
             continue
-        one = Installed(rule, refilled=now)
         if one.defence.expires > now and one.key not in {each.key for each in found}:
             found.append(one)
     return found, issued
@@ -346,9 +345,15 @@ def _update_global(dmd: Dmd, ask: Ask, stacks: Stacks, now: int) -> list[Change]
 
 
 def _delete(dmd: Dmd, ask: Ask, stacks: Stacks, now: int) -> list[Change]:
-    """Deleting needs DMD, but not that the stack is still in its configuration."""
+    """Deleting needs DMD, but not that the stack is still in its configuration. DMD keeps in mind which stacks hold a
+    global filter, so a copy that is deleted does not come back. (dmd_defensive_filters)"""
     stack = stacks[ask.stack]
-    return _removed(stack, _found(stack.defensive.filters, ask, f"stack {stack.name}"), now)
+    gone = _found(stack.defensive.filters, ask, f"stack {stack.name}")
+    keys = {each.key for each in gone if each.defence.type == GLOBAL}
+    for each in dmd.filters:
+        if each.key in keys and not fact("defensive-deleted-copy-returns"):
+            each.without = sorted({*each.without, stack.name})
+    return _removed(stack, gone, now)
 
 
 def _delete_global(dmd: Dmd, ask: Ask, stacks: Stacks, now: int) -> list[Change]:

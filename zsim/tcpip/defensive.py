@@ -41,7 +41,8 @@ assert {mode for _, mode in EFFECTIVE} == set(EVERY_MODE)
 @dataclass
 class Installed:
     """A filter in a stack (or DMD's global copy), with its counters and its log limit's account: `credit` is ns of
-    quiet saved up to `refilled`, `suppressed` the messages held back since `since`."""
+    quiet saved up to `refilled`, `suppressed` the messages held back since `since`. `without` are the stacks whose copy
+    of a global filter was deleted: they get none again."""
 
     rule: FilterRule
     hits: Hits = field(default_factory=Hits)
@@ -49,6 +50,7 @@ class Installed:
     refilled: int = 0
     suppressed: int = 0
     since: int = 0
+    without: list[str] = field(default_factory=list)
 
     @property
     def defence(self) -> Defence:
@@ -339,25 +341,26 @@ def words(rule: FilterRule) -> list[str]:
     return [str(word) for pair in shown.items() for word in pair]
 
 
+_WITHOUT = "without"
 _KEPT = ("ext", "version", "created", "updated", "expires", "global", "user")
 
 
-def line(rule: FilterRule) -> str:
+def line(one: Installed) -> str:
     """One line of the persistent copy: name, what only DMD knows, and the words of -F add."""
-    defence = rule.defence
-    assert defence is not None
+    rule, defence = one.rule, one.defence
     everywhere = "yes" if defence.type == GLOBAL else "no"
     times = defence.created, defence.updated, defence.expires
     kept = (rule.extension, rule.version, *times, everywhere, defence.user or "-")
     known = " ".join(f"{key} {value}" for key, value in zip(_KEPT, kept, strict=True))
+    known += f" {_WITHOUT} {','.join(one.without)}" if one.without else ""
     return f"{rule.name} {known} {' '.join(words(rule))}\n"
 
 
 _LAST = 2**63 - 1
 
 
-def read_line(text: str) -> FilterRule:
-    """A line of the persistent copy. Raises ValueError, saying what is wrong."""
+def read_line(text: str, now: int = 0) -> Installed:
+    """A line of the persistent copy, read at `now`. Raises ValueError, saying what is wrong."""
     given = text.split()
     if len(given) < 1 + 2 * len(_KEPT) or tuple(given[1 : 1 + 2 * len(_KEPT) : 2]) != _KEPT:
         raise ValueError(f"name, {', '.join(_KEPT)} and the words of -F add are expected")
@@ -365,14 +368,17 @@ def read_line(text: str) -> FilterRule:
     extension, created, changed, expires = (number(head[at], 0, _LAST) for at in (0, 2, 3, 4))
     if head[1] not in ("4", "6"):
         raise ValueError(f"version {head[1]} is not 4 or 6")
-    values = pairs(given[1 + 2 * len(_KEPT) :], update=False)
+    rest = given[1 + 2 * len(_KEPT) :]
+    without = rest[1].split(",") if rest[0:1] == [_WITHOUT] and len(rest) > 1 else []
+    values = pairs(rest[2:] if without else rest, update=False)
     type, user = GLOBAL if choice("yes", "no")(head[5]) == "yes" else STACK, "" if head[6] == "-" else head[6]
     if versions_of(values, ()) not in ([], [int(head[1])]):
         raise ValueError(f"the addresses are not of IP version {head[1]}")
     rule = made(values, base_name(given[0]), extension, int(head[1]), type,
                 Limits(0, values.get("lifetime") or 1), created, user)  # fmt: skip
     assert rule.defence is not None
-    return rule._replace(defence=rule.defence._replace(updated=changed, expires=expires))
+    rule = rule._replace(defence=rule.defence._replace(updated=changed, expires=expires))
+    return Installed(rule, refilled=now, without=without)
 
 
 # ---- judging --------------------------------------------------------------------------------------------------

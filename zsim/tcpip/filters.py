@@ -7,7 +7,7 @@ into ranges of header fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -111,16 +111,17 @@ class FilterSet:
     """The filters of one source in search order, with their counters."""
 
     layer: str
-    filters: tuple[FilterRule, ...]
+    filters: Sequence[FilterRule]  # never changed; another list is another set
     created: int  # ns
     logging: bool  # the gate for every record of the set: LOGENABLE or FilterLogging
     predecap: bool = False
     dvipsec: bool = False
     nat_keepalive: int = 0
     fips140: bool = False
-    hits: list[Hits] = field(default_factory=list)
+    hits: MutableSequence[Hits] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.filters = tuple(self.filters)
         self.hits = self.hits or [Hits()] * len(self.filters)
 
     @property

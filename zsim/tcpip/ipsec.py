@@ -8,6 +8,7 @@
     ipsec -F delete -N name [-p stack | -G]
     ipsec -t srcip destip prot [srcport destport | type code | type] in|out [secclass] [-r format] [-p stack]
     ipsec -i | -k display [-e] | -y display [-s] [-b] | -m display | -o display [-r format] [-p stack]
+    ipsec -x | -w [-r format]
     ipsec -?
 
 `run` reads the words as the shell hands them over and answers with a `Result`. Options may stand in any order;
@@ -16,7 +17,9 @@ function keywords may be abbreviated. Source: halu101, the ipsec command; ipsecd
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from zsim.clock import ctime
@@ -35,24 +38,26 @@ class Primary(NamedTuple):
     purpose: str
     heading: str
     functions: tuple[str, ...]
-    options: str  # letters; the functions that change something take those of CONTROL besides their own
+    options: str  # letters beside a display
+    control: str = ""  # letters beside a function that changes something
     default: str = ""  # the function that needs no word
 
 
 # Primary options. (ipsechd, servauthprofile)
 PRIMARIES = {
-    "-f": Primary("IP filters", "Filter", ("display", "default", "reload"), "crhngpz"),
-    "-F": Primary("defensive filters", "Defensive Filt", ("display", "add", "update", "delete"), "rNpGz"),
-    "-k": Primary("IKE tunnels", "IKE tunnel", ("display", "deactivate", "refresh"), "reapz"),
-    "-y": Primary("dynamic tunnels", "Dynamic tunnel", ("display", "activate", "deactivate", "refresh"), "rsbapz"),
-    "-m": Primary("manual tunnels", "Manual tunnel", ("display", "activate", "deactivate"), "rapz"),
-    "-i": Primary("interfaces", "Interface", ("display",), "rpz", "display"),
+    "-f": Primary("IP filters", "Filter", ("display", "default", "reload"), "crhngpz", "pz"),
+    "-F": Primary("defensive filters", "Defensive Filt", ("display", "add", "update", "delete"), "rNpGz", "NpGz"),
+    "-k": Primary("IKE tunnels", "IKE tunnel", ("display", "deactivate", "refresh"), "reapz", "apz"),
+    "-y": Primary("dynamic tunnels", "Dynamic tunnel", ("display", "activate", "deactivate", "refresh"), "rsbapz",
+                  "apz"),
+    "-m": Primary("manual tunnels", "Manual tunnel", ("display", "activate", "deactivate"), "rapz", "apz"),
+    "-i": Primary("interfaces", "Interface", ("display",), "rpz", default="display"),
     "-t": Primary("traffic test", "IP Traffic Test", (), "rpz"),
-    "-o": Primary("NAT port translation", "NATT Port Trans", ("display",), "rpz", "display"),
-    "-x": Primary("NSS server", "NSS Server", (), ""),
-    "-w": Primary("NSS of stacks", "Stack NSS", (), ""),
-}
-NOT_MODELLED = ("-x", "-w")
+    "-o": Primary("NAT port translation", "NATT Port Trans", ("display",), "rpz", default="display"),
+    "-x": Primary("clients of the NSS server", "NSS Server", ("display",), "rz", default="display"),
+    "-w": Primary("NSS of stacks", "Stack NSS", ("display",), "rp", default="display"),
+}  # fmt: skip
+STACKLESS = ("-x", "-w")  # what they show is no stack's
 SINGLE, SEVERAL = "crpz", "ngNa"  # options with a value, and with one or more; the others have none
 SCOPES = ("current", "profile", "policy")
 FORMATS = ("detail", "short", "wide")
@@ -78,13 +83,22 @@ USAGES: dict[str, tuple[str, ...]] = {
     "-y": (f"display {_FORMAT} [-s] [-b] [-p stack]",),
     "-m": (f"display {_FORMAT} [-p stack]",),
     "-o": (f"{_FORMAT} [-p stack]",),
+    "-x": (_FORMAT,),
+    "-w": (_FORMAT,),
 }  # fmt: skip
 
 
 def usage(primary: str = "") -> str:
     """How one primary option is written, or all of them."""
     lines = [f"ipsec {name} {text}" for name, texts in USAGES.items() for text in texts if primary in ("", name)]
-    return "usage: " + "\n       ".join(lines)
+    return "usage: " + "\n       ".join(part for line in lines for part in _folded(line))
+
+
+def _folded(line: str) -> list[str]:
+    """A usage line within 80 columns; an option stays with its value."""
+    kept = re.sub(r"\[[^]]*\]|(?<=-)\w \w+", lambda found: found[0].replace(" ", "\0"), line)
+    parts = wrap(kept, 73, subsequent_indent=" " * 6, break_long_words=False, break_on_hyphens=False)
+    return [part.replace("\0", " ") for part in parts]
 
 
 class Request(NamedTuple):
@@ -98,6 +112,7 @@ class Request(NamedTuple):
     client: str = ""
     everywhere: bool = False  # -G
     variant: str = ""  # of the heading field Function: cascade, shadows
+    daemon: bool = False  # -b: from the IKE daemon instead of the stack
     operands: tuple[str, ...] = ()
 
 
@@ -134,35 +149,40 @@ class Asked(NamedTuple):
         primary, request = PRIMARIES[self.request.primary], self.request
         variant = f" ({request.variant})" if request.variant else ""
         given: dict[str, object] = {
-            "release": self.release, "stack": self.stack.name, "time": ctime(self.now, self.offset),
-            "primary": primary.heading, "function": f"Display{variant}", "format": request.format.capitalize(),
-            "source": "Stack", "scope": "n/a",
+            "release": self.release, "label": "Stack Name", "stack": self.stack.name,
+            "time": ctime(self.now, self.offset), "primary": primary.heading, "function": f"Display{variant}",
+            "format": request.format.capitalize(), "source": "Stack", "scope": "n/a",
         }  # fmt: skip
         return {**given, **values}
 
 
 def run(
     words: Sequence[str], stacks: Mapping[str, Stack], default_stack: str, release: str, now: int, offset: int,
-    everywhere: Sequence[Installed] | None = None,
+    everywhere: Sequence[Installed] | None = None, refused: Callable[[Sequence[Qualifiers]], str] = lambda names: "",
 ) -> Result:  # fmt: skip
     """Carry out one ipsec command line, without the word `ipsec`. Nothing is changed: a request to change something
-    comes back as `action`. `everywhere` are the global defensive filters, None while DMD does not run."""
+    comes back as `action`. `everywhere` are the global defensive filters, None while DMD does not run; `refused` says
+    of which of the resources a request needs the user has no READ access to, or ""."""
     codes = fact("ipsec-exit-codes")
     if list(words) in (["-?"], ["-h"]):
         return Result(0, text=f"{usage()}\n")
     try:
         request = parse(words, default_stack)
+        why = refused(resources(request, stacks))
+        if why:
+            return Result(codes["authority"], errors=(f"ipsec: {why}",))
         if request.client:
             why = f"NSS client {request.client} is not known: no NSS server runs"
             return Result(codes["stack"], errors=(f"ipsec: {why}",))
         if request.everywhere and everywhere is None:
             return Result(codes["dmd"], errors=("ipsec: the Defense Manager daemon (DMD) is not running",))
         stack = stacks.get(request.stack)
-        if stack is None and not request.everywhere:
+        elsewhere = request.everywhere or request.primary in STACKLESS
+        if stack is None and not elsewhere:
             running = f"running are {', '.join(stacks)}" if stacks else "no stack is running"
             hint = did_you_mean(request.stack, stacks, running)
             return Result(codes["stack"], errors=(f"ipsec: stack {request.stack} is not active; {hint}",))
-        if stack is not None and stack.in_force is None and not request.everywhere:
+        if stack is not None and stack.in_force is None and not elsewhere:
             return Result(codes["stack"], errors=(f"ipsec: stack {request.stack} is not enabled for IP security: "
                                                   "its profile has no IPCONFIG IPSECURITY",))  # fmt: skip
         asked = Asked(request, stack or Stack(request.stack), release, now, offset, everywhere, stacks)
@@ -170,6 +190,31 @@ def run(
     except _Usage as why:
         primary = next((word for word in words if word in USAGES), "")
         return Result(codes["usage"], errors=(f"ipsec: {why}", usage(primary)))
+
+
+# The resources of class SERVAUTH behind EZB.IPSECCMD.sysname, READ to each. (NS servauthprofile)
+DMD_GLOBAL = "DMD_GLOBAL"
+Qualifiers = tuple[str, ...]
+
+
+def resources(request: Request, stacks: Iterable[str]) -> list[Qualifiers]:
+    """What a request needs: qualifiers, with "" for the name of the system. -G changes need the authority over each
+    stack too."""
+    way = "DISPLAY" if request.function in ("display", "") else "CONTROL"
+    if request.client:
+        return [("EZB", "NETMGMT", "", request.client.upper(), "IPSEC", way)]
+    if not request.everywhere:
+        return [("EZB", "IPSECCMD", "", request.stack, way)]
+    affected = stacks if way == "CONTROL" else ()
+    return [("EZB", "IPSECCMD", "", each, way) for each in (DMD_GLOBAL, *affected)]
+
+
+def needed(words: Sequence[str], default_stack: str, stacks: Iterable[str]) -> list[Qualifiers]:
+    """The resources of a command line. Raises ValueError."""
+    try:
+        return resources(parse(words, default_stack), stacks)
+    except _Usage as why:
+        raise ValueError(f"ipsec: {why}") from None
 
 
 # ---- words ----------------------------------------------------------------------------------------------------
@@ -192,6 +237,8 @@ def parse(words: Sequence[str], default_stack: str) -> Request:
         elif letter not in {each for row in PRIMARIES.values() for each in row.options}:
             raise _Usage(f"{word} is not an option of ipsec")
         elif letter in SINGLE:
+            if letter in given:
+                raise _Usage(f"{word} is given twice")
             if not pending:
                 raise _Usage(f"{word} needs a value")
             given.setdefault(letter, []).append(pending.pop(0))
@@ -212,24 +259,24 @@ def _displays(word: str) -> bool:
 
 def _request(primary: str, given: Mapping[str, list[str]], operands: list[str], default_stack: str) -> Request:
     """What the options come to. Raises _Usage."""
-    if primary in NOT_MODELLED:
-        raise _Usage(f"{primary} ({PRIMARIES[primary].purpose}) is not modelled")
     if not primary:
         what = operands[0] if operands else next((f"-{letter}" for letter in given), "")
-        raise _Usage(f"{what + ' stands' if what else 'there is'} without a primary option: "
-                     f"use {', '.join(each for each in PRIMARIES if each not in NOT_MODELLED)}")  # fmt: skip
+        raise _Usage(f"{what + ': ' if what else ''}a primary option is missing: use {', '.join(PRIMARIES)}")
     row = PRIMARIES[primary]
     function = ""
     if row.functions:
-        word = operands.pop(0) if operands else row.default
+        word = row.default if row.default and not operands else operands.pop(0) if operands else ""
         function = _keyword(word, row.functions, f"function of {primary}")
     for letter in given:
         if letter not in row.options:
             raise _Usage(f"-{letter} does not belong to {primary}")
+        if letter not in row.control and function not in ("display", ""):
+            raise _Usage(f"-{letter} does not belong to {primary} {function}")
     if primary == "-F" and "z" in given:
         raise _Usage("defensive filters of NSS clients can neither be displayed nor managed")
-    if "G" in given and "p" in given:
-        raise _Usage("-G and -p exclude each other")
+    for one, other in ("Gp", "pz"):
+        if one in given and other in given:
+            raise _Usage(f"-{one} and -{other} exclude each other")
     if operands and not (primary == "-t" or (primary == "-F" and function != "display")):
         raise _Usage(f"{operands[0]} is unexpected")
     variants = [name for letter, name in (("e", "cascade"), ("s", "shadows")) if letter in given]
@@ -239,7 +286,7 @@ def _request(primary: str, given: Mapping[str, list[str]], operands: list[str], 
         _keyword(given.get("r", ["detail"])[-1], FORMATS, "-r"),
         tuple(given.get("n", ()) or given.get("N", ())), tuple(given.get("g", ())),
         given.get("p", [default_stack])[-1].upper(), given.get("z", [""])[-1], "G" in given, "".join(variants[:1]),
-        tuple(operands),
+        "b" in given, tuple(operands),
     )  # fmt: skip
 
 
@@ -331,13 +378,18 @@ def _test(asked: Asked) -> Result:
 
 def _interfaces(asked: Asked) -> Result:
     rows = list(ipsec_reports.interfaces(asked.stack))
-    return Result(0, ipsec_reports.plain(asked.head(available=len(rows)), rows, asked.request.format))
+    return Result(0, ipsec_reports.plain(asked.head(available=len(rows)), rows, asked.request.format, "interfaces"))
 
 
 def _no_tunnels(asked: Asked) -> Result:
-    """zsim has no tunnels: displays are empty. (IKE tunnels are the IKE daemon's)"""
-    source = "IKED" if asked.request.primary == "-k" else "Stack"
-    return Result(0, ipsec_reports.plain(asked.head(available=0, source=source), [], asked.request.format))
+    """zsim has no tunnels and no NSS: displays are empty."""
+    request = asked.request
+    head = asked.head(available=0, source=fact("report-tunnel-sources")[f"{request.primary}{' -b' * request.daemon}"])
+    if request.primary in STACKLESS:
+        head["stack"] = fact("report-nss-name")
+    if request.primary == "-x":
+        head["label"] = "NSS Client Name"
+    return Result(0, ipsec_reports.plain(head, [], request.format, "tunnels"))
 
 
 def _no_tunnel(asked: Asked) -> Result:
@@ -357,6 +409,6 @@ ANSWERS: dict[tuple[str, str], Callable[[Asked], Result]] = {
     ("-F", "delete"): _control_defensive,
     ("-t", ""): _test,
     ("-i", "display"): _interfaces,
-    **{(each, "display"): _no_tunnels for each in ("-k", "-y", "-m", "-o")},
+    **{(each, "display"): _no_tunnels for each in ("-k", "-y", "-m", "-o", "-x", "-w")},
     **{(each, name): _no_tunnel for each in ("-k", "-y", "-m") for name in PRIMARIES[each].functions[1:]},
 }

@@ -12,18 +12,18 @@ from zsim import addresses
 from zsim.addresses import AddressRange
 from zsim.facts import fact
 from zsim.findings import number
-from zsim.report import Report, Section
+from zsim.report import Report, Section, Table
 from zsim.tcpip import defensive, terms
 from zsim.tcpip.defensive import CODED, PORTED, TYPED, Installed, grouped
 from zsim.tcpip.filters import INBOUND, OUTBOUND, FilterRule, FilterSet
 from zsim.tcpip.stack import Stack
 
 Head = dict[str, object]
-Rows = list[dict[str, str]]
+Rows = Sequence[Mapping[str, str]]
 
 HEADING = """\
 
-CS {release} ipsec  Stack Name: {stack}  {time}
+CS {release} ipsec  {label}: {stack}  {time}
 Primary:  {primary:<16}Function: {function:<19}Format:   {format}
 Source:   {source:<16}Scope:    {scope:<19}TotAvail: {available}
 """
@@ -93,10 +93,10 @@ def wide(labels: Iterable[str]) -> str:
 def _body(labels: Sequence[str], lines: Sequence[str], rows: Rows, format: str) -> tuple[Section, ...]:
     """The entries in a format; short and wide name the fields first. (ipsecrptfmt; wide unconfirmed)"""
     if format == "detail":
-        return Section("", "\n", ({},) if rows else ()), Section("filters", detail(labels), tuple(rows))
+        return Section("", "\n", ({},) if rows else ()), Section("filters", detail(labels), rows)
     layout = short(lines) if format == "short" else wide(labels)
     names = {label: _SHORT_NAMES.get(label, label) for label in labels}
-    return Section("", "\n" + layout, (names,)), Section("filters", layout, tuple(rows))
+    return Section("", "\n" + layout, (names,)), Section("filters", layout, rows)
 
 
 def _footer(rows: Rows) -> Section:
@@ -105,20 +105,19 @@ def _footer(rows: Rows) -> Section:
 
 def filters(head: Head, heading: str, exclude: Iterable[AddressRange], rows: Rows, format: str) -> Report:
     """A report of filters: heading, entries, selection count."""
-    labels = [term.label for term in terms.TERMS]
     excluded = tuple({"address": str(each)} for each in exclude)
     return Report((
         Section("heading", HEADING + heading, (head,)),
         Section("exclusions" if excluded else "", EXCLUSION, excluded),
-        *_body(labels, SHORT, rows, format),
+        *_body(terms.LABELS, SHORT, rows, format),
         _footer(rows),
     ))  # fmt: skip
 
 
-def plain(head: Head, rows: Rows, format: str) -> Report:
+def plain(head: Head, rows: Rows, format: str, name: str) -> Report:
     """A report of something else: interfaces, or tunnels, of which there are none."""
     body = _body(INTERFACE_LABELS, (" ".join(INTERFACE_LABELS),), rows, format if rows else "detail")
-    named = tuple(each._replace(name="interfaces") if each.name else each for each in body)
+    named = tuple(each._replace(name=name) if each.name else each for each in body)
     return Report((Section("heading", HEADING, (head,)), *named, _footer(rows)))
 
 
@@ -139,10 +138,12 @@ def settings(stack: Stack, chosen: FilterSet | None) -> Head:
 
 def installed(chosen: FilterSet | None, now: int, offset: int) -> Iterator[terms.Shown]:
     """What is installed now: rules outside their time are not. (ipfdisplay)"""
-    for at in chosen.active(now, offset) if chosen is not None else ():
-        assert chosen is not None
-        if not chosen.filters[at].hidden:
-            yield terms.Shown(chosen.filters[at], chosen.hits[at], chosen.created, chosen.created)
+    if chosen is None:
+        return
+    filters, hits = list(chosen.filters), list(chosen.hits)
+    for at in chosen.active(now, offset):
+        if not filters[at].hidden:
+            yield terms.Shown(filters[at], hits[at], chosen.created, chosen.created)
 
 
 def defended(filters: Sequence[Installed]) -> Iterator[terms.Shown]:
@@ -163,11 +164,13 @@ def everywhere(filters: Sequence[Installed], stacks: Mapping[str, Stack]) -> Ite
 
 def rows(shown: Iterable[terms.Shown], names: Sequence[str] = (), groups: Sequence[str] = ()) -> Rows:
     """The fields of those that -n (or -N) and -g select."""
-    return [
-        terms.row(each)
+    values = terms.showing()
+    chosen = [
+        values(each)
         for each in shown
         if (not names or each.rule.name in names) and (not groups or each.rule.group in groups)
     ]
+    return Table(terms.LABELS, chosen)
 
 
 def interfaces(stack: Stack) -> Iterator[dict[str, str]]:
