@@ -20,13 +20,13 @@ EDGE = ("zsim.profiles", "zsim.store", "zsim.cli", "zsim.packets", "zsim.capture
 # without a place fails the test, because somebody has to say where it belongs.
 HEIGHTS = (
     # leaves that anyone may use
-    ("addresses", "captures", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf", "later",
-     "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
+    ("addresses", "captures", "charts", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf",
+     "later", "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
-    ("outputs", "parquet", "rows", "smf", "tasks"),
-    ("authority", "system", "started", "defence"),
-    ("bench", "listing", "logstat", "replay", "whatif"),
+    ("events", "outputs", "parquet", "rows", "smf", "tasks"),
+    ("authority", "system", "started", "defence", "delivery"),
+    ("bench", "forecast", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "profiles", "store"),
     ("cli", "demo", "web", "__main__"),

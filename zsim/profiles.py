@@ -339,11 +339,15 @@ def save_files(system: System, place: Place) -> None:
 def _write(place: Place, path: str, parts: Iterable[str | memoryview], append: bool, files: Files) -> None:
     """One file below the folder; no link is followed out of it."""
     target = place.folder / path.lstrip("/")
-    reserved = path.lstrip("/").split("/")[0] in _RESERVED
+    real = target.resolve()
+    top = real.relative_to(place.folder.resolve()).parts[:1] if _inside(place.folder, target) else ()
+    reserved = path.lstrip("/").split("/")[0] in _RESERVED or any(name in _RESERVED for name in top)
     if reserved or any(_inside(each, target) or _inside(target, each) for each in map(Path, files.closed)):
         raise ProfileError(f"{path}: is no z/OS UNIX file of {place.name}; write below /var, /tmp or /u")
     if not _inside(place.folder, target):
         raise ProfileError(f"{path}: a link in {place.name} leads out of its folder; nothing was written")
+    if target.exists() and not target.is_file():
+        raise ProfileError(f"{path}: is no regular file in {place.name}; nothing was written")
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_NOFOLLOW", 0)
     try:
         file_mode, folder_mode = files.modes.get(path, (None, None))

@@ -25,6 +25,7 @@ from zsim.racf.database import Racf
 from zsim.system import Reading, System
 from zsim.tasks.dmd import Dmd
 from zsim.tasks.pagent import Configured
+from zsim.tasks.syslogd import Syslogd
 from zsim.tcpip.filters import FilterRule, FilterSet, Hits
 from zsim.tcpip.stack import Stack
 
@@ -49,6 +50,7 @@ class State:
     readings: dict[str, Reading]
     dmd: Dmd = field(default_factory=Dmd)
     racf: Racf | None = None
+    syslogd: Syslogd = field(default_factory=Syslogd)
 
 
 def wall_clock() -> int:
@@ -203,7 +205,7 @@ def _restore(system: System, kept: _Kept) -> None:
             found.hits = kept.later(HITS.format(name), list[Hits])
     system.stack, system.clock.now, system.readings = state.stack, state.clock, state.readings
     system.configured, system.dmd = kept.later(CONFIGURED, list[Configured]), state.dmd
-    system.racf = state.racf
+    system.racf, system.syslogd = state.racf, state.syslogd
     system.start_racf()  # for a memory from before there was one
     for task in system.tasks.values():
         task.running = state.running.get(task.name, False)
@@ -218,5 +220,7 @@ def _save(system: System, kept: _Kept) -> None:
         kept.write(FILTERS.format(name), found.filters if found is not None else ())
         kept.write(HITS.format(name), found.hits if found is not None else ())
     kept.write(CONFIGURED, system.configured)
-    state = State(replace(stack, **bare), system.clock.now, running, system.readings, system.dmd, system.racf)
+    state = State(
+        replace(stack, **bare), system.clock.now, running, system.readings, system.dmd, system.racf, system.syslogd
+    )  # fmt: skip
     kept.put(STATE, msgspec.json.encode(state))

@@ -23,7 +23,7 @@ MODULES = {
     "operate": ("ipsec", "sh", "filters", "console"),
     "systems": ("check", "new", "systems", "facts", "completion", "demo", "warm"),
     "traffic": ("replay", "decode", "send", "bench"),
-    "logs": ("logstat",),
+    "logs": ("logstat", "forecast", "schema"),
     "authority": ("tso", "explain-access"),
 }
 COMMANDS = {name: module for module, names in MODULES.items() for name in names}

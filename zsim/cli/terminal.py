@@ -80,7 +80,10 @@ def place_of(ctx: click.Context, system: str | None) -> Place:
 
 
 @contextmanager
-def session(place: Place, write: bool, tell_changes: bool = True) -> Iterator[System]:
+def session(
+    place: Place, write: bool, tell_changes: bool = True, live: tuple[bool, int] | None = None
+) -> Iterator[System]:
+    """A system as the store has it. `live` says whether and to which port records for hosts are sent."""
     with store.session(place, write, wall_clock()) as system:
         for name in system.changed_files(RACF) if tell_changes else ():
             tell_note(f"{name} changed since RACF was made from it; zsim tso - carries out commands from a file")
@@ -90,13 +93,19 @@ def session(place: Place, write: bool, tell_changes: bool = True) -> Iterator[Sy
                     f"{name} changed since it was read; {_INSTALLS[task.program].format(job=task.job, file=name)}"
                 )
         yield system
+        if system.elsewhere or live:
+            from zsim.cli.sending import Post
+
+            post = Post(*live) if live else Post()
+            post.take(system)
+            post.close()
 
 
 # How an edited file is put in force, by the program that reads it.
 _INSTALLS = {
     TCPIP: 'zsim console "V TCPIP,,OBEYFILE,{file}" applies it, or a restart of the stack',
     PAGENT: 'zsim console "F {job},REFRESH" installs it',
-    SYSLOGD: "it is in use already",
+    SYSLOGD: 'zsim console "F {job},RESTART" installs it',
     "DMD": 'zsim console "F {job},REFRESH" installs it',
 }
 

@@ -7,12 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zsim import addresses, profiles
+from zsim.cli.sending import Post, live_options
 from zsim.cli.terminal import (
     FINE,
     INTERRUPTED,
@@ -30,7 +30,7 @@ from zsim.cli.terminal import (
     tell_lost,
     tell_note,
 )
-from zsim.cli.writing import annotating, both, recording
+from zsim.cli.writing import all_of, annotating, recording, telling_events
 from zsim.findings import did_you_mean
 from zsim.profiles import ProfileError
 from zsim.system import TCPIP, System
@@ -206,13 +206,20 @@ _decap_option = click.option(
 )
 @_decap_option
 @click.option("--follow", is_flag=True, help="Wait for more packets, as tail -F does, until Ctrl-C.")
+@click.option("--events", metavar="FILE", help="Write each logged verdict as an event; - for stdout. See zsim schema.")
+@click.option(
+    "--events-as",
+    type=click.Choice(["event", "rfc5424", "ecs", "ocsf"]),
+    help="What events are written as; without it the name of FILE tells: .jsonl, .rfc5424, .ecs.jsonl, .ocsf.jsonl.",
+)
+@live_options
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
 def replay(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
     as_json: bool, all_filters: bool, annotated: str | None, each: str | None, form: str, out: str, only: Only,
-    since: int | None, until: int | None, most: int | None, clock: str, decap: bool, follow: bool,
-    captures: tuple[str, ...],
+    since: int | None, until: int | None, most: int | None, clock: str, decap: bool, follow: bool, events: str | None,
+    events_as: str | None, live: bool, live_port: int, captures: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Replay captures through the rules in force: a verdict for every packet, matches for every filter.
 
@@ -232,6 +239,7 @@ def replay(
       zsim replay -w verdicts.pcapng trace.pcap
       zsim replay --each packet --only denied trace.pcap
       zsim replay --each flow --as csv --out flows.csv 'trace.pcap*'
+      zsim replay --events log.ocsf.jsonl trace.pcap
       zsim replay -s mysys --json a.pcap b.pcapng.gz
       zsim replay --map 192.0.2.7=10.1.1.2 from-elsewhere.pcap
       tcpdump -w - | zsim replay -
@@ -243,6 +251,10 @@ def replay(
     if annotated == "-" and as_json:
         raise click.UsageError("-w - and --json both want standard output; give -w a file")
     to_stdout = each is not None and out == "-"
+    if events == "-":
+        if to_stdout or as_json or annotated == "-":
+            raise click.UsageError("--events - wants standard output for itself; give it a file")
+        to_stdout = True
     if to_stdout and (as_json or annotated == "-"):
         raise click.UsageError("--each wants standard output for itself; give --out a file")
     if form == "parquet" and each == "flow":
@@ -257,19 +269,26 @@ def replay(
         code, stopped = tell_doubts(running), False
         tally = Tally(_prepare(running, compiled, home))
         arrival = _interface(running, interface)
-        flush = partial(profiles.save_files, running, place)
+        post = Post(live, live_port)
+
+        def flush() -> None:
+            profiles.save_files(running, place)
+            post.take(running)
+
         at = running.clock.now if clock == "now" else None
         begun = time.perf_counter()
         with (
-            _progress(captures, tally) as progress,
+            progress_of(captures, tally) as progress,
             annotating(annotated, place, captures, tally, rewrites, only, decap) as annotate,
             recording(each, form, out, place, captures, tally, only) as record_of,
+            telling_events(events, events_as, running, place, captures) as tell_events,
         ):
             for path in captures:
                 before = tally.packets
                 try:
                     batches = wanted.of(files.frames(path, compiled, progress, follow, tell_note))
-                    play(running, tally, batches, arrival, rewrites, flush, both(annotate, record_of(path)), decap, at)
+                    record = all_of(annotate, record_of(path), tell_events)
+                    play(running, tally, batches, arrival, rewrites, flush, record, decap, at)
                 except engine.CaptureError as why:
                     complain(f"{why}{_good(tally.packets - before)}")
                     code = UNUSABLE
@@ -279,6 +298,7 @@ def replay(
         tally.seconds = time.perf_counter() - begun
         if wanted.untimed:
             tell_note(f"{wanted.untimed:,} packets without a time are left out by --from and --to")
+        post.close()
         tell_lost(running, tally.logged)
         depends = depends_on(running)
     code = graver(code, _report(tally, depends, as_json, all_filters, to_stderr=annotated == "-" or to_stdout))
@@ -293,7 +313,7 @@ def _good(packets: int) -> str:
 
 
 @contextmanager
-def _progress(captures: Iterable[str], tally: Any) -> Iterator[Callable[[int], object]]:
+def progress_of(captures: Iterable[str], tally: Any) -> Iterator[Callable[[int], object]]:
     """A bar of octets read, packets, rate and time left, on standard error when that is a terminal."""
     from zsim.captures import size
 
@@ -426,11 +446,12 @@ def _line(row: dict[str, Any]) -> str:
 @_ways
 @json_option
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 1_000_000), help="Send it so many times.")
+@live_options
 @click.argument("expression")
 @click.pass_context
 def send(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
-    as_json: bool, count: int, expression: str,
+    as_json: bool, count: int, live: bool, live_port: int, expression: str,
 ) -> None:  # fmt: skip
     """Send packets written as scapy writes them through the rules in force.
 
@@ -446,7 +467,7 @@ def send(
     from zsim import packets
     from zsim.replay import Tally, play
 
-    with session(place_of(ctx, system), write=True) as running, compiling():
+    with session(place_of(ctx, system), write=True, live=(live, live_port)) as running, compiling():
         code = tell_doubts(running)
         try:
             linktype, made = packets.packets(expression)
