@@ -168,15 +168,6 @@ class _Rest:
         self.count += count
         return at, why
 
-    def pcapng(self, stream: Any, *way: Any) -> tuple[int, int]:
-        from engine.kernels.quick import play_pcapng
-
-        count, at, why, self.listed = play_pcapng(
-            stream.data, stream.at, *way, MOST - self.count, self.listed, *self.quick._tables
-        )
-        self.count += count
-        return at, why
-
     def frames(self, stream: Any) -> Iterator[Frames]:
         if self.count:
             number, stream.count = stream.count + 1, stream.count + self.count

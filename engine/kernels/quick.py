@@ -278,24 +278,6 @@ def play_pcap(
     return done, at, why, m
 
 
-@kernel
-def play_pcapng(
-    data, at, big, interface, interfaces, ahead, n, m,
-    frames, decoder, host, way, zones, program, rules, counted, rows, listed,
-):  # fmt: skip
-    """The same for the packet blocks of a pcapng; all but the tuples as in walk_pcapng."""
-    done = 0
-    why = FULL
-    while done < n and m + CHUNK <= len(listed[0]):
-        k, at, why = walk_pcapng(data, at, big, interface, interfaces, ahead, 0, min(CHUNK, n - done), *frames)
-        if k:
-            m = settle(k, frames, decoder, data, host, way, zones, program, rules, counted, rows, listed, m)
-            done += k
-        if why != FULL:
-            break
-    return done, at, why, m
-
-
 @inner
 def clear(v):
     for i in range(len(v)):
@@ -357,11 +339,12 @@ def decode_pcap(
 def decode_pcapng(data, at, big, interface, interfaces, ahead, done, n, decoder, frames, value, status, rest, m):
     """The same for packet blocks of a pcapng, behind the `done` frames there are, m of them listed."""
     wide = 0
+    before = np.int64(0)  # not a constant, or the walk would be compiled for it
     why = FULL
     start, captured, length, time, linktype = frames
     while done < n and why == FULL:
         k, at, why = walk_pcapng(
-            data, at, big, interface, interfaces, ahead, 0, min(CHUNK, n - done),
+            data, at, big, interface, interfaces, ahead, before, min(CHUNK, n - done),
             start[done:], captured[done:], length[done:], time[done:], linktype[done:],
         )  # fmt: skip
         if k:
