@@ -166,7 +166,7 @@ def settle(n, frames, decoder, data, host, way, zones, program, rules, counted, 
     find(value, n, STRIDE, SRC, top, low, edge, number, rule)
     find(value, n, STRIDE, DST, top_dst, low_dst, edge_dst, number_dst, second)
     orient(value, status, rule, second, n, shift, given, zones, hook, onward)
-    run(value, status, STRIDE, 0, n, steps if wide else narrow, arena, scratch, rule)
+    run(value, status, stride, zero, n, steps if wide else narrow, arena, scratch, rule)
     none = np.int32(len(deny) - 1)  # stands for no rule: it denies, and does not log
     said = f = unfiltered = denied = 0
     legs = n - left
@@ -198,7 +198,7 @@ def settle(n, frames, decoder, data, host, way, zones, program, rules, counted, 
             other[DIRECTION * STRIDE + i] = 1
             other[ZONE * STRIDE + i] = zones[at] if at >= 0 else 0
             status[i] = COMPLETE
-        run(other, status, STRIDE, 0, f, steps if wide else narrow, arena, scratch, second)
+        run(other, status, stride, zero, f, steps if wide else narrow, arena, scratch, second)
         for i in range(f):
             p = forward[i]
             r = second[i] if second[i] >= 0 else none
