@@ -162,6 +162,7 @@ def settle(n, frames, decoder, data, host, way, zones, program, rules, counted, 
     sums, total, linktypes = counted
     value, other, status, hook, mark, rule, second, rest, forward, onward = rows
 
+    stride, zero = np.int64(STRIDE), np.int64(0)  # no constants, or `run` would be compiled for them
     left, wide = decode_usual(data, start, captured, linktype, links, layout, wanted, n, 0, STRIDE, value, status, rest)
     find(value, n, STRIDE, SRC, top, low, edge, number, rule)
     find(value, n, STRIDE, DST, top_dst, low_dst, edge_dst, number_dst, second)
