@@ -199,7 +199,7 @@ def settle(n, frames, decoder, data, host, way, zones, program, rules, counted, 
             other[DIRECTION * STRIDE + i] = 1
             other[ZONE * STRIDE + i] = zones[at] if at >= 0 else 0
             status[i] = COMPLETE
-        run(other, status, stride, zero, f, steps if wide else narrow, arena, scratch, second)
+        run(other, status, stride, zero, np.int64(f), steps if wide else narrow, arena, scratch, second)
         for i in range(f):
             p = forward[i]
             r = second[i] if second[i] >= 0 else none
