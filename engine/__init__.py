@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         status_of,
         translated,
     )
+    from engine.quick import Quick
     from engine.rewrite import rewrite
     from engine.rules import Rule, Test, matches
     from engine.sums import sums, tally
@@ -71,6 +72,7 @@ _HOME = {
     "moments": "all_at dated",
     "linktypes": "ETHERTYPES LINKTYPES name_of",
     "outcome": "Comments decided every_row kinds legs_of rows_decided rows_with status_of translated",
+    "quick": "Quick",
     "rewrite": "rewrite",
     "rules": "Rule Test matches",
     "sums": "sums tally",
@@ -107,6 +109,7 @@ __all__ = [
     "Judgement",
     "Leg",
     "MatchTable",
+    "Quick",
     "Rule",
     "RuleSet",
     "Test",

@@ -8,6 +8,7 @@ of an integer type.
 import sys
 from array import array
 from collections.abc import Iterable
+from sys import getrefcount
 from typing import Any
 
 # The two makes share indexing and len and no common type that would say so.
@@ -38,6 +39,28 @@ def blank(kind: str, n: int, compiled: bool) -> Array:
 
         return numpy.empty(n, kind)
     return zeros(kind, n, compiled)
+
+
+MOST_SPARE = 4  # arrays of a kind
+
+
+class Spare:
+    """Arrays to be written in full, of which those that nobody looks at any more are used again: memory that was just
+    in use is in the cache, and new memory has to be asked of the system a page at a time."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, int], list[Array]] = {}
+
+    def blank(self, kind: str, n: int) -> Array:
+        """As `blank` gives, for numpy."""
+        kept = self.kept.setdefault((kind, n), [])
+        for at in range(len(kept)):
+            if getrefcount(kept[at]) == 2:  # this list, and the argument
+                return kept[at]
+        new = blank(kind, n, True)
+        if len(kept) < MOST_SPARE:
+            kept.append(new)
+        return new
 
 
 def as_array(values: Iterable[int], kind: str, compiled: bool) -> Array:
@@ -82,6 +105,11 @@ def take(values: Array, rows: Array) -> Array:
     if is_compiled(values):
         return values[rows]
     return array(values.typecode, [values[row] for row in rows])
+
+
+def first_rows(value: Array, count: int, rows: int) -> Array:
+    """The first `count` of so many rows of every column of a numpy array, again without gaps."""
+    return value.reshape(-1, rows)[:, :count].ravel()
 
 
 def join(parts: list[Array], kind: str, compiled: bool) -> Array:

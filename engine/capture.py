@@ -12,15 +12,21 @@ https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcapng/.
 
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from engine.arrays import Array, blank, of_octets, zeros
+from engine.arrays import Array, Spare, blank, first_rows, of_octets, take, zeros
+from engine.fields import COLUMNS
 from engine.kernels.walk import NO_TIME as NO_TIME
+
+if TYPE_CHECKING:
+    from engine.quick import Quick
 
 #: Frames handed out at a time. Columns of that many stay in a core's cache, and lie an odd number of cache lines
 #: apart, so that the columns of one packet do not fight for the same place in it.
 BATCH = 16_368
 GATHER = 65_536  # octets to have before looking at them again
+ROOM = 1 << 21  # octets to ask a file for at once: many, and yet they stay in the cache
 AHEAD = 8192  # octets memory is asked for before the walk reaches them; 4 to 16 KiB are equally good
 
 
@@ -48,12 +54,32 @@ class Frames(NamedTuple):
     linktype: Array  # i4[n]
     number: int  # of the first frame in its capture, from 1
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs
+    decoded: "Decoded | None" = None  # what `decode` would have to find out; gone in a part of the batch
+
+
+class Decoded(NamedTuple):
+    """Of a batch of n frames, those that are as nearly all are, decoded already; see engine.headers."""
+
+    value: Array  # u4[columns*n]
+    status: Array  # u1[n]
+    rest: Array  # i4[...]  rows of the others
+    wide: bool  # whether there is IPv6
+
+
+class Readable(Protocol):
+    def readinto(self, room: memoryview, /) -> int | None: ...
 
 
 def part(frames: Frames, first: int, last: int) -> Frames:
     """Frames first to last - 1 of a batch."""
     start, captured, length, time, linktype = (column[first:last] for column in frames[1:6])
     return Frames(frames.data, start, captured, length, time, linktype, frames.number + first, last - first)
+
+
+def some(frames: Frames, rows: Array) -> Frames:
+    """The listed frames of a batch; their numbers are no longer those of the capture."""
+    start, captured, length, time, linktype = (take(column, rows) for column in frames[1:6])
+    return Frames(frames.data, start, captured, length, time, linktype, frames.number, len(rows))
 
 
 def within(frames: Frames, low: int, high: int) -> Iterator[Frames]:
@@ -70,16 +96,25 @@ def within(frames: Frames, low: int, high: int) -> Iterator[Frames]:
         first = last
 
 
-def read_capture(blocks: Iterable[bytes], name: str, compiled: bool = False) -> Iterator[Frames]:
+def read_capture(
+    blocks: "Iterable[bytes] | Readable",
+    name: str,
+    compiled: bool = False,
+    quick: "Quick | None" = None,
+    decoding: bool = False,
+) -> Iterator[Frames]:
     """The frames of a capture, in batches; errors call it `name` and come as it is read.
 
     Frames look into the blocks, which must not change while they are in use. An empty block says that for now there
-    are no more: what is there is handed out.
+    are no more: what is there is handed out. Blocks may also be a file with `readinto`. With `quick` only those that it
+    does not settle are handed out, and batches may be empty. `decoding`, in compiled mode, reads headers while they are
+    in the cache; `decode` is still to be called, once.
     """
-    stream = _Stream(blocks, name, compiled)
+    stream = _Stream(blocks, name, compiled, quick, decoding and compiled)
     stream.need(4)
     magic = bytes(stream.octets[:4])
-    if magic == _SECTION:
+    if magic == _SECTION:  # it may have frames without a time, which is that of the frame before
+        stream.quick = None
         yield from _read_pcapng(stream)
         return
     for known in _PCAP:
@@ -95,16 +130,20 @@ def read_capture(blocks: Iterable[bytes], name: str, compiled: bool = False) -> 
 class _Stream:
     """The bytes at hand: `data` from file offset `base` on, of which all before `at` is done with."""
 
-    def __init__(self, blocks: Iterable[bytes], name: str, compiled: bool) -> None:
-        self.blocks = iter(blocks)
-        self.name, self.compiled = name, compiled
+    def __init__(self, blocks: Any, name: str, compiled: bool, quick: "Quick | None", decoding: bool) -> None:
+        self.source = blocks if hasattr(blocks, "readinto") else None
+        self.blocks = iter(()) if self.source else iter(blocks)
+        self.name, self.compiled, self.quick, self.decoding = name, compiled, quick, decoding
         self.ahead = AHEAD if compiled else 0
+        self.spare = Spare()
         self.octets: Any = b""
         self.data: Array = b""
         self.at = self.base = self.count = 0
 
     def more(self) -> bool:
         """Let go of what is done, and add at least as much as is left; False at the end of the file."""
+        if self.source is not None:
+            return self._refill(self.source)
         rest = bytes(self.octets[self.at :])
         parts, got = [rest], 0
         for block in self.blocks:
@@ -119,6 +158,23 @@ class _Stream:
         self.octets = b"".join(parts) if rest or len(parts) != 2 else parts[1]
         self.data = of_octets(self.octets, self.compiled)
         return got > 0
+
+    def _refill(self, source: Readable) -> bool:
+        """The same from a file: into memory nobody looks at any more, behind what is left."""
+        rest = memoryview(self.octets)[self.at :]
+        end = len(rest)
+        octets = ROOM
+        while octets < 2 * end + GATHER:
+            octets *= 2
+        room = memoryview(self.spare.blank("u1", octets) if self.compiled else bytearray(octets))
+        room[:end] = rest
+        while end < octets and (got := source.readinto(room[end:])):
+            end += got
+        self.base += self.at
+        self.at = 0
+        self.octets = room[:end].toreadonly()
+        self.data = of_octets(self.octets, self.compiled)
+        return end > len(rest)
 
     def need(self, octets: int) -> bool:
         """Whether that many octets are there, at the start of the file."""
@@ -145,8 +201,23 @@ class _Batch:
     def __init__(self, stream: _Stream, smallest: int) -> None:
         self.most = min(BATCH, (len(stream.data) - stream.at) // smallest + 1)
         kinds = ("i8", "u4", "u4", "i8", "i4")  # start, captured, length, time, linktype
-        self.columns = tuple(blank(kind, self.most, stream.compiled) for kind in kinds)
+        fresh = stream.spare.blank if stream.compiled else partial(blank, compiled=False)
+        self.columns = tuple(fresh(kind, self.most) for kind in kinds)
         self.count = 0
+
+    def pcap(self, stream: _Stream, *way: int) -> tuple[int, int]:
+        """Fill it from a pcap; where the walk stopped, and why."""
+        from engine.kernels.walk import walk_pcap
+
+        self.count, at, why = walk_pcap(stream.data, stream.at, *way, self.most, *self.columns)
+        return at, why
+
+    def pcapng(self, stream: _Stream, *way: Any) -> tuple[int, int]:
+        """Fill it, behind what is there, from a pcapng; where the walk stopped, and why."""
+        from engine.kernels.walk import walk_pcapng
+
+        self.count, at, why = walk_pcapng(stream.data, stream.at, *way, self.count, self.most, *self.columns)
+        return at, why
 
     def frames(self, stream: _Stream) -> Iterator[Frames]:
         """What has been filled in, if anything."""
@@ -154,6 +225,51 @@ class _Batch:
             start, captured, length, time, linktype = (column[: self.count] for column in self.columns)
             number, stream.count = stream.count + 1, stream.count + self.count
             yield Frames(stream.data, start, captured, length, time, linktype, number, self.count)
+
+
+class _DecodedBatch(_Batch):
+    """The same with what Decoded says."""
+
+    def __init__(self, stream: _Stream, smallest: int) -> None:
+        from engine.headers import tables
+
+        super().__init__(stream, smallest)
+        fresh = stream.spare.blank
+        self.value, self.status = fresh("u4", COLUMNS * self.most), fresh("u1", self.most)
+        self.rest, self.listed, self.wide = fresh("i4", self.most), 0, 0
+        self.tables = tables()
+
+    def pcap(self, stream: _Stream, *way: int) -> tuple[int, int]:
+        from engine.kernels.quick import decode_pcap
+
+        filled = (self.columns, self.value, self.status, self.rest)
+        self.count, at, why, self.listed, self.wide = decode_pcap(
+            stream.data, stream.at, *way, self.most, self.tables, *filled
+        )
+        return at, why
+
+    def pcapng(self, stream: _Stream, *way: Any) -> tuple[int, int]:
+        from engine.kernels.quick import decode_pcapng
+
+        filled = (self.columns, self.value, self.status, self.rest)
+        self.count, at, why, self.listed, wide = decode_pcapng(
+            stream.data, stream.at, *way, self.count, self.most, self.tables, *filled, self.listed
+        )
+        self.wide |= wide
+        return at, why
+
+    def frames(self, stream: _Stream) -> Iterator[Frames]:
+        rows = self.value if self.count == self.most else first_rows(self.value, self.count, self.most)
+        decoded = Decoded(rows, self.status[: self.count], self.rest[: self.listed], bool(self.wide))
+        for frames in super().frames(stream):
+            yield frames._replace(decoded=decoded)
+
+
+def _batch(stream: _Stream, smallest: int) -> Any:
+    """What is to be filled next; a frame takes `smallest` octets of the capture or more."""
+    if stream.quick is not None:
+        return stream.quick.batch()
+    return _DecodedBatch(stream, smallest) if stream.decoding else _Batch(stream, smallest)
 
 
 class _Pcap(NamedTuple):
@@ -177,9 +293,14 @@ def _read_pcap(stream: _Stream, order: str, known: _Pcap) -> Iterator[Frames]:
     fcs = (network >> 28) * 2 if network & 0x0400_0000 else 0  # 16-bit words, and whether the field says so
     way = int(order == ">"), swapped, known.scale, known.header, fcs, network & 0xFFFF, stream.ahead
     stream.at = 24
+    if stream.quick is not None and stream.quick.submit is not None and not swapped:
+        from engine.ranges import LEAST, settle_ranges
+
+        if len(stream.data) >= LEAST:
+            yield from settle_ranges(stream, way)
     while True:
-        batch = _Batch(stream, known.header)
-        batch.count, at, why = walk.walk_pcap(stream.data, stream.at, *way, batch.most, *batch.columns)
+        batch = _batch(stream, known.header)
+        at, why = batch.pcap(stream, *way)
         yield from batch.frames(stream)
         stream.at = at
         if why == walk.CAPTURED:
@@ -206,13 +327,11 @@ def _read_pcapng(stream: _Stream) -> Iterator[Frames]:
 
     order, interfaces = "<", _Interfaces(stream.compiled)
     while True:
-        batch = _Batch(stream, 16)
+        batch = _batch(stream, 16)
         damage = None
         while damage is None:
-            batch.count, stream.at, why = walk.walk_pcapng(
-                stream.data, stream.at, int(order == ">"), interfaces.rows, interfaces.count,
-                stream.ahead, batch.count, batch.most, *batch.columns,
-            )  # fmt: skip
+            big = int(order == ">")
+            stream.at, why = batch.pcapng(stream, big, interfaces.rows, interfaces.count, stream.ahead)
             try:
                 if why == walk.SECTION and (section := _section(stream)):
                     order, octets = section

@@ -24,7 +24,7 @@ def decap(frames: Frames) -> Frames:
         copy(column) for column in (frames.start, frames.captured, frames.length, frames.linktype)
     )
     unwrap(frames.data, net, ether, frames.count, start, captured, length, linktype)
-    return frames._replace(start=start, captured=captured, length=length, linktype=linktype)
+    return frames._replace(start=start, captured=captured, length=length, linktype=linktype, decoded=None)
 
 
 def ethertypes(frames: Frames, status: Array) -> list[tuple[int, int]]:

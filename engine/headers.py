@@ -8,12 +8,13 @@ of them at most; whatever else it meets, AH and ESP among them, is the upper lay
 """
 
 import ipaddress
+from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple, cast
 
 from engine.arrays import Array, as_array, blank, is_compiled, take, zeros
 from engine.build import frame_of, frames_of
-from engine.capture import Frames
+from engine.capture import Decoded, Frames, some
 from engine.fields import COLUMN, COLUMNS, FIELD, PARTIAL, STATUSES
 from engine.linktypes import LINKTYPES
 
@@ -75,8 +76,44 @@ def _layout(compiled: bool) -> Array:
     return as_array(words, "i4", compiled)
 
 
+def tables() -> tuple[Array, Array, int]:
+    """What the kernel for usual frames needs to fill in all columns."""
+    from engine.kernels.usual import FLAGS, KINDS, LENGTHS
+
+    return _links(True), _layout(True), KINDS | FLAGS | LENGTHS
+
+
 def decode(frames: Frames) -> Headers:
     """Read the headers of a batch, in the mode of its arrays."""
+    if not is_compiled(frames.data):
+        return _decode_any(frames)
+    from engine.kernels.usual import scatter
+
+    n = frames.count
+    value, status, rest, wide = frames.decoded or _decode_usual(frames)
+    if len(rest) == n:
+        return _decode_any(frames)
+    if len(rest):
+        others = _decode_any(some(frames, rest))
+        scatter(others.value, others.status, rest, len(rest), n, COLUMNS, value, status)
+        wide = wide or others.wide
+    return Headers(value, status, n, wide)
+
+
+def _decode_usual(frames: Frames) -> Decoded:
+    """Those frames that are as nearly all are."""
+    from engine.kernels.usual import usual
+
+    n = frames.count
+    value, status, rest = zeros("u4", COLUMNS * n, True), blank("u1", n, True), blank("i4", n, True)
+    m, wide = usual(
+        frames.data, frames.start, frames.captured, frames.linktype, *tables(), n, value, status, rest
+    )  # fmt: skip
+    return Decoded(value, status, rest[:m], bool(wide))
+
+
+def _decode_any(frames: Frames) -> Headers:
+    """The same, pass after pass: of all kinds of frames."""
     from engine.kernels.decode import any_is, inner, ipv4, ipv6, link, transport
 
     compiled, n = is_compiled(frames.data), frames.count
@@ -127,6 +164,20 @@ def select(headers: Headers, rows: Array, count: int) -> Headers:
     compiled = headers.compiled
     value, status = blank("u4", COLUMNS * count, compiled), blank("u1", count, compiled)
     gather(headers.value, headers.status, rows, headers.count, count, COLUMNS, value, status)
+    return Headers(value, status, count, headers.wide)
+
+
+def columns_of(names: Iterable[str]) -> Array:
+    """i8: the columns of these fields, in compiled mode."""
+    return as_array([COLUMN[name] + word for name in names for word in range(FIELD[name].words)], "i8", True)
+
+
+def select_columns(headers: Headers, rows: Array, count: int, columns: Array) -> Headers:
+    """The same, of which only these columns are filled in."""
+    from engine.kernels.journey import gather_columns
+
+    value, status = blank("u4", COLUMNS * count, True), blank("u1", count, True)
+    gather_columns(headers.value, headers.status, rows, headers.count, count, columns, value, status)
     return Headers(value, status, count, headers.wide)
 
 

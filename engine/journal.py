@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
-from engine.arrays import Array, as_array, blank, zeros
+from engine.arrays import Array, as_array, blank, is_compiled, zeros
 from engine.capture import Frames
 from engine.fields import COLUMN, FIELD
 from engine.judge import Judgement, RuleSet
@@ -76,7 +76,7 @@ def list_told(
     from engine.kernels.journal import list_told as told
 
     legs = judgement.legs
-    compiled = legs[0].headers.compiled
+    compiled = is_compiled(legs[0].packet)
     most = sum(leg.count for leg in legs) * len(KINDS)
     leg, kind = blank("u1", most, compiled), blank("u1", most, compiled)
     row, rule = blank("i4", most, compiled), blank("i4", most, compiled)
@@ -93,7 +93,7 @@ def limited(
     through."""
     from engine.kernels.journal import hold_back, keep_only, times_of
 
-    n, filters, compiled = journal.count, len(quotas.limit), judgement.legs[0].headers.compiled
+    n, filters, compiled = journal.count, len(quotas.limit), is_compiled(judgement.legs[0].packet)
     time, keep = blank("i8", n, compiled), zeros("u1", n, compiled)
     times_of(frames.time, judgement.legs[0].packet, judgement.legs[1].packet, journal.leg, journal.row, n, time, 0)
     told = [blank("i8", n + filters, compiled) for _ in range(4)]
@@ -116,7 +116,7 @@ def columns(
     from engine.kernels.journal import by_protocol, cells_of, places_of, rules_of, times_of
 
     one, other = judgement.legs
-    n, compiled = journal.count, one.headers.compiled
+    n, compiled = journal.count, is_compiled(one.packet)
     cells = blank("i8", template.words * n, compiled)
     values = (one.headers.value, one.count, other.headers.value, other.count)
     entry = (journal.leg, journal.row, n)

@@ -5,12 +5,15 @@ one leg; what is forwarded has one in and, if that is permitted, one out. Defens
 the main ones: a block ends it, a simulation is only noted. What no main rule matches is denied.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from engine.arrays import Array, as_array, blank, zeros
 from engine.classify import classify
 from engine.compile import MatchTable
-from engine.headers import Headers, select
+from engine.headers import Headers, columns_of, select, select_columns
 from engine.vantage import FORWARD, IN, OUT, Journey, Vantage
 
 VERDICTS = ("permitted", "denied", "blocked", "unfiltered", "unjudged")
@@ -25,18 +28,24 @@ class RuleSet(NamedTuple):
     log: Array  # u1[rules]
 
 
-class Leg(NamedTuple):
+@dataclass
+class Leg:
     """Packets crossing an interface in one direction, in batch order. Rules are numbers, or -1."""
 
     direction: int  # 0 in, 1 out
     packet: Array  # i4[m]  row in the batch
-    headers: Headers  # of these packets, with direction, routed and zone
+    crossing: Callable[[], Headers]
     interface: Array  # i4[m]  or -1
     rule: Array  # i4[m]  of the main rules; -1 also where a block decided
     block: Array  # i4[m]
     simulate: Array  # i4[m]  only where it stands before the block
     verdict: Array  # u1[m]  PERMITTED, DENIED or BLOCKED
-    count: int  # type: ignore[assignment]  # hides tuple.count
+    count: int
+
+    @cached_property
+    def headers(self) -> Headers:
+        """Of these packets, with direction, routed and zone. Made when it is asked for: rules test few columns."""
+        return self.crossing()
 
 
 class Judgement(NamedTuple):
@@ -82,15 +91,30 @@ def _leg(
     from engine.kernels.journey import cross, decide
 
     compiled = headers.compiled
-    crossing = select(headers, packet, m)
     interface, verdict = blank("i4", m, compiled), blank("u1", m, compiled)
-    cross(journey.hook, crossed, packet, vantage.zones, m, direction, interface, crossing.value)
+
+    def crossing(columns: Array | None = None) -> Headers:
+        chosen = select(headers, packet, m) if columns is None else select_columns(headers, packet, m, columns)
+        cross(journey.hook, crossed, packet, vantage.zones, m, direction, interface, chosen.value)
+        return chosen
+
+    tested = _tested(sets) if compiled else None
+    asked = crossing(tested)
     nothing = as_array([-1], "i4", compiled)
     none = nothing.repeat(m) if compiled else nothing * m
-    found = [classify(crossing, of.table) if of else none[:] for of in sets]
+    found = [classify(asked, of.table) if of else none[:] for of in sets]
     decide(*found, as_array(sets[0].deny, "u1", compiled), packet, m, verdict, overall)
     rule, blocked, simulated = found
-    return Leg(direction, packet, crossing, interface, rule, blocked, simulated, verdict, m)
+    again = crossing if tested is not None else lambda: asked
+    return Leg(direction, packet, again, interface, rule, blocked, simulated, verdict, m)
+
+
+def _tested(sets: tuple[RuleSet | None, ...]) -> Array | None:
+    """i8: the columns that rules test; None where a table does not say."""
+    tables = [of.table for of in sets if of]
+    if any(table.before is not None or not table.fields for table in tables):
+        return None
+    return columns_of(sorted({name for table in tables for name in table.fields}))
 
 
 def logged(leg: Leg, rules: RuleSet, found: Array | None = None) -> Array:

@@ -1,15 +1,18 @@
 """One host's view of packets: which are for it, which are its own, which it forwards, over which interface.
 
-All of it is asked with match tables, one question per address: who owns it is a rule per address, a route is a
-rule per destination with the smallest range first, and the "rule number" found tells both.
+All of it is one question per address: who owns it is a rule per address, a route is a rule per destination with the
+smallest range first, and the "rule number" found tells both. In plain mode a match table answers; in compiled mode
+`Places`, which needs two loads for an IPv4 address, unless there are so many routes that it would be too large.
 """
 
 from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from engine.arrays import Array, as_array, zeros
 from engine.classify import classify
 from engine.compile import MatchTable, compile_rules
+from engine.fields import COLUMN
 from engine.headers import Headers
 from engine.rules import Rule, Test
 
@@ -17,9 +20,19 @@ HOOKS = ("none", "in", "out", "forward", "loop")
 NONE, IN, OUT, FORWARD, LOOP = range(len(HOOKS))
 
 
+class Places(NamedTuple):
+    """From an address to 1 + the number of its first rule, 0 for none: of IPv4 by its upper half, then by its lower
+    half where numbers of `top` from 32,768 on say so; of IPv6 by the last interval that begins at or before it."""
+
+    top: Array  # u2[65536]
+    low: Array  # u2[65536*k]
+    edge: Array  # u8[2*e]  where intervals begin, the upper word first
+    number: Array  # i4[e]  of the rule, or -1
+
+
 class Vantage(NamedTuple):
-    src: MatchTable  # finds (owner + 1) * width + route + 1; owner -1 nobody here, 0 the host itself, i + 1 its
-    dst: MatchTable  # interface i, interfaces + 1 a group; route an interface, or -1
+    src: MatchTable | Places  # finds (owner + 1) * width + route + 1; owner -1 nobody here, 0 the host itself, i + 1
+    dst: MatchTable | Places  # its interface i, interfaces + 1 a group; route an interface, or -1
     width: int
     zones: Array  # i4[interfaces]
 
@@ -47,19 +60,78 @@ def place(
     owned = [(version, address, address, interface + 1) for version, address, interface in addresses]
     joined = [(version, low, high, len(zones) + 1) for version, low, high in groups]
     ways = sorted(routes, key=lambda route: route[2] - route[1])
-    width = max((way[3] for way in ways), default=-1) + 2
+    width = 1 << (max((way[3] for way in ways), default=-1) + 1).bit_length()  # so that it can be a shift
     return Vantage(
-        compile_rules(_rules("src_addr", owned, ways, width), compiled),
-        compile_rules(_rules("dst_addr", owned + joined, ways, width), compiled),
+        _answers("src_addr", _ranges(owned, ways, width), compiled),
+        _answers("dst_addr", _ranges(owned + joined, ways, width), compiled),
         width,
         as_array(zones, "i4", compiled),
     )
 
 
+def _answers(field: str, ranges: "list[Range]", compiled: bool) -> MatchTable | Places:
+    """What answers for one of the two addresses; the first of the ranges that holds it counts."""
+    found = places(ranges) if compiled else None
+    if found is not None:
+        return found
+    rules = [
+        Rule(number, (Test("version", version, version), Test(field, low, high)))
+        for version, low, high, number in ranges
+    ]
+    return compile_rules(rules, compiled)
+
+
+MOST_SUBTABLES = 64  # of 128 KiB each
+SUBTABLE = 0x8000
+
+
+def places(ranges: "list[Range]") -> Places | None:
+    """The first range that holds an address, as tables; None where they would be too large."""
+    import numpy
+
+    top, edges = numpy.zeros(1 << 16, "u2"), intervals(ranges, 4, 32)
+    if any(number + 1 >= SUBTABLE for *_, number in ranges):
+        return None
+    parts: dict[int, Array] = {}
+    for (first, number), (after, _) in zip(edges, [*edges[1:], (1 << 32, -1)], strict=True):
+        for upper in {first >> 16, after - 1 >> 16}:  # only the ends of an interval can share their upper half
+            begin, end = max(first, upper << 16) & 0xFFFF, min(after - 1, upper << 16 | 0xFFFF) & 0xFFFF
+            if end - begin < 0xFFFF:
+                if upper not in parts and len(parts) == MOST_SUBTABLES:
+                    return None
+                parts.setdefault(upper, numpy.zeros(1 << 16, "u2"))[begin : end + 1] = number + 1
+        top[first + 0xFFFF >> 16 : after >> 16] = number + 1
+    for at, upper in enumerate(parts):
+        top[upper] = SUBTABLE + at
+    low = numpy.concatenate([*parts.values(), numpy.zeros(1, "u2")])
+    wide = intervals(ranges, 6, 128)
+    words = [word for first, _ in wide for word in (first >> 64, first & (1 << 64) - 1)]
+    return Places(top, low, numpy.array(words, "u8"), numpy.array([number for _, number in wide], "i4"))
+
+
+def intervals(ranges: "list[Range]", version: int, bits: int) -> list[tuple[int, int]]:
+    """(where it begins, number of the first range that holds it, or -1), ascending from 0, of one IP version."""
+    of = [(low, high, place, number) for place, (its, low, high, number) in enumerate(ranges) if its == version]
+    edges = {0, *(low for low, *_ in of), *(high + 1 for _, high, *_ in of if high + 1 < 1 << bits)}
+    waiting = sorted(of, reverse=True)
+    held: list[tuple[int, int, int]] = []  # (place, high, number) of the ranges begun
+    found: list[tuple[int, int]] = []
+    for edge in sorted(edges):
+        while waiting and waiting[-1][0] <= edge:
+            _, high, place, number = waiting.pop()
+            heappush(held, (place, high, number))
+        while held and held[0][1] < edge:
+            heappop(held)
+        number = held[0][2] if held else -1
+        if not found or found[-1][1] != number:
+            found.append((edge, number))
+    return found
+
+
 Range = tuple[int, int, int, int]  # version, low, high, and whose it is or where it leads
 
 
-def _rules(field: str, owners: list[Range], ways: list[Range], width: int) -> list[Rule]:
+def _ranges(owners: list[Range], ways: list[Range], width: int) -> list[Range]:
     """First what is owned, each range cut by the routes to it, the narrowest first; then the routes themselves."""
     found = []
     for version, low, high, owner in owners:
@@ -70,11 +142,7 @@ def _rules(field: str, owners: list[Range], ways: list[Range], width: int) -> li
                     break
         else:
             found.append((version, low, high, (owner + 1) * width))
-    found += [(version, low, high, interface + 1) for version, low, high, interface in ways]
-    return [
-        Rule(number, (Test("version", version, version), Test(field, low, high)))
-        for version, low, high, number in found
-    ]
+    return found + [(version, low, high, interface + 1) for version, low, high, interface in ways]
 
 
 def orient(headers: Headers, vantage: Vantage, arrival: int | None = None) -> Journey:
@@ -89,8 +157,19 @@ def orient(headers: Headers, vantage: Vantage, arrival: int | None = None) -> Jo
     from engine.kernels.journey import hooks
 
     n, compiled = headers.count, headers.compiled
-    found = classify(headers, vantage.src), classify(headers, vantage.dst)
+    found = _numbers(headers, "src_addr", vantage.src), _numbers(headers, "dst_addr", vantage.dst)
     journey = Journey(zeros("u1", n, compiled), zeros("i4", n, compiled), zeros("i4", n, compiled))
     given = -1 if arrival is None else int(arrival)
     hooks(headers.status, *found, n, vantage.width, given, len(vantage.zones), *journey)
     return journey
+
+
+def _numbers(headers: Headers, field: str, answers: MatchTable | Places) -> Array:
+    """i4[n]: what is known of an address of each packet; -1 where nothing is."""
+    if not isinstance(answers, Places):
+        return classify(headers, answers)
+    from engine.kernels.quick import find_places
+
+    found = zeros("i4", headers.count, True)
+    find_places(headers.value, headers.count, COLUMN[field], *answers, found)
+    return found

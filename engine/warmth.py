@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from struct import pack
 
-from engine.arrays import as_array
+from engine.arrays import as_array, of_octets
 from engine.build import frames_of, write_pcap
 from engine.capture import NO_TIME, Frames, read_capture, within
 from engine.classify import Counters, FlowCache, classify, count
@@ -17,6 +17,8 @@ from engine.judge import Judgement, RuleSet, judge, logged
 from engine.kernels import telling_compilation
 from engine.moments import all_at, dated
 from engine.outcome import Comments, decided, kinds, rows_decided, rows_with, translated
+from engine.quick import Quick
+from engine.ranges import begins
 from engine.rewrite import rewrite
 from engine.rules import Rule, Test
 from engine.sums import sums, tally
@@ -29,10 +31,13 @@ _PING = bytes.fromhex("4500001c00000000400100000a0000010a0000020800f7ff00000000"
 def warm(callback: Callable[[str], None] = lambda name: None) -> None:
     """Compile every kernel that is not on disk yet; callback(name) as each is begun."""
     with telling_compilation(callback):
-        for capture in (write_pcap([(0, _PING)], 101), _pcapng(_PING)):
+        for capture in (write_pcap([(0, _PING), (0, _PING[:9])], 101), _pcapng(_PING)):
             for frames in read_capture([capture], "warm", compiled=True):
                 _use(frames)
-        _use(frames_of([(0, _PING)], 101, compiled=True))
+            for frames in read_capture([capture], "warm", compiled=True, decoding=True):
+                decode(frames)
+            _settle(capture)
+        _use(frames_of([(0, _PING), (0, _PING[:9])], 101, compiled=True))
 
 
 def _use(frames: Frames) -> None:
@@ -53,6 +58,7 @@ def _use(frames: Frames) -> None:
     judgement = judge(headers, journey, vantage, rules, rules, rules)
     for leg in judgement.legs:
         logged(leg, rules)
+        assert leg.headers.count == leg.count  # made now
     _write(frames, judgement, list_told(judgement, rules, rules, rules))
     made = decided(headers, judgement, 1)
     rows_decided(made.rule, b"\1")
@@ -88,6 +94,14 @@ def _name(headers: Headers) -> None:
     hashed, answer = as_array([1] * 256, "u1", True), as_array([-1] * 512, "i4", True)
     scratch, cells = as_array([0] * 80, "i8", True), as_array([0] * (GROUPS * n), "i8", True)
     name_flows(headers.value, rows, n, n, hashed, answer, has, scratch, cells, 0)
+
+
+def _settle(capture: bytes) -> None:
+    """Run the kernels that leave out all that follows the walk."""
+    rules = RuleSet(compile_rules([Rule(0, (Test("proto", 1, 1),))], compiled=True), b"\0", b"\0")
+    quick = Quick(rules, place([(4, 0x0A000002, 0)], [], [], [1], compiled=True), 1)
+    list(read_capture([capture], "warm", compiled=True, quick=quick))
+    begins(of_octets(capture, True), 24, len(capture), (0, 0, 1000, 16))
 
 
 def _tables() -> Iterator[MatchTable]:

@@ -11,7 +11,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -23,6 +23,7 @@ BLOCK = 1024 * 1024  # octets read at once
 SIP = 64 * 1024  # compressed octets looked at together
 WINDOW = 64 * 1024 * 1024  # octets of a mapped file kept in this process
 COMPILED_FROM = 2 * 1024 * 1024  # octets of input from which loading compiled kernels pays
+SETTLED = 60  # seconds without a change after which nobody is taken to be writing a file
 WAIT = 0.2  # seconds until a file that is followed is looked at again
 Progress = Callable[[int], object]
 Tell = Callable[[str], object]
@@ -99,19 +100,20 @@ class Wanted:
 
 def frames(
     path: str, compiled: bool, progress: Progress = lambda octets: None, follow: bool = False,
-    tell: Tell = lambda line: None,
+    tell: Tell = lambda line: None, quick: engine.Quick | None = None,
 ) -> Iterator[engine.Frames]:
-    """The frames of one capture, in batches. `progress` hears of octets read. With `follow` there is no end: a file
-    that was cut short is read from its start again, and another one of that name from its own; `tell` hears of it.
+    """The frames of one capture, in batches, each to be decoded once. `progress` hears of octets read. With `follow`
+    there is no end: a file that was cut short is read from its start again, and another one of that name from its own;
+    `tell` hears of it. With `quick`, in compiled mode, only those frames that it does not settle.
 
     Raises engine.CaptureError; where a file is damaged, after the frames before the damage."""
     if not follow or path == "-":
-        yield from _once(path, compiled, progress, None)
+        yield from _once(path, compiled, progress, None, quick)
         return
     while True:
         why: list[str] = []
         try:
-            yield from _once(path, compiled, progress, why)
+            yield from _once(path, compiled, progress, why, quick)
         except engine.CaptureError as error:
             if not why:
                 raise
@@ -119,11 +121,19 @@ def frames(
         tell(f"{path} {why[0]}; it is read from its start")
 
 
-def _once(path: str, compiled: bool, progress: Progress, ended: list[str] | None) -> Iterator[engine.Frames]:
+def _once(
+    path: str, compiled: bool, progress: Progress, ended: list[str] | None, quick: engine.Quick | None
+) -> Iterator[engine.Frames]:
     """The frames of one file. Unless `ended` is None the file is followed, and gets why that ended."""
     damage: list[engine.CaptureError] = []
     unpacked: list[str] = []
     mapped = compiled and ended is None and _can_be_mapped(path)
+    if compiled and ended is None and not mapped:
+        with _opened(path) as file:
+            if _is_plain(file):
+                source: Any = _Counted(file, progress)
+                yield from engine.read_capture(source, path, compiled, quick, decoding=True)
+                return
 
     def whole() -> Iterator[bytes]:
         try:
@@ -132,8 +142,9 @@ def _once(path: str, compiled: bool, progress: Progress, ended: list[str] | None
             damage.append(error)
 
     try:
-        batches = engine.read_capture(whole(), path, compiled)
-        yield from _let_go(batches, progress) if mapped else batches
+        with _threads(quick) if mapped else nullcontext():
+            batches = engine.read_capture(whole(), path, compiled, quick, decoding=True)
+            yield from _let_go(path, batches, progress, quick) if mapped else batches
     except engine.CaptureError as error:
         if unpacked:
             error.name = f"{path} (decompressed)"
@@ -142,28 +153,73 @@ def _once(path: str, compiled: bool, progress: Progress, ended: list[str] | None
         raise damage[0]
 
 
+@contextmanager
+def _threads(quick: engine.Quick | None) -> Iterator[None]:
+    """Let a large capture be settled by as many threads as there are cores and ZSIM_THREADS allows, at most four."""
+    count = os.environ.get("ZSIM_THREADS", "")
+    threads = min(int(count) if count.isdigit() else 4, len(os.sched_getaffinity(0)), 4)
+    if quick is None or threads < 2:
+        yield
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(threads) as pool:
+        quick.share(pool.submit, threads)
+        yield
+
+
 def _can_be_mapped(path: str) -> bool:
-    """Is it a file on disk, as it is and with something in it?"""
+    """Is it a file on disk, as it is, with something in it, that nobody seems to be writing?
+
+    Who reads a mapped file behind its end is ended by the system (SIGBUS), and a writer can make it shorter at any
+    time. So a file that has changed lately is read as a pipe is, which costs a third of the speed, and of one
+    that is mapped the size is looked at before every batch.
+    """
     try:
         with open(path, "rb") as file:
-            return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and file.read(4) in engine.MAGICS
+            known = os.fstat(file.fileno())
+            settled = time.time() - known.st_mtime > SETTLED
+            return stat.S_ISREG(known.st_mode) and settled and file.read(4) in engine.MAGICS
     except OSError:
         return False
 
 
+def _is_plain(file: IO[bytes]) -> bool:
+    """Does it begin as a capture that is not compressed? Nothing is taken from it."""
+    peek = getattr(file, "peek", lambda octets: b"")
+    return peek(4)[:4] in engine.MAGICS
+
+
+class _Counted:
+    """A file to be read into memory, whose octets are told to `progress`."""
+
+    def __init__(self, file: Any, progress: Progress) -> None:
+        self.file, self.progress = file, progress
+
+    def readinto(self, room: memoryview) -> int:
+        got: int = self.file.readinto(room) or 0
+        self.progress(got)
+        return got
+
+
 def _mapped(path: str) -> Iterator[Any]:
-    """A capture on disk as one block, of which nothing is read before it is looked at. Whoever cuts the file short
-    meanwhile ends this process."""
+    """A capture on disk as one block, of which nothing is read before it is looked at."""
     with _opened(path) as file:
         yield mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _let_go(batches: Iterator[engine.Frames], progress: Progress) -> Iterator[engine.Frames]:
-    """The batches of a mapped file; what lies more than a window behind is given back, so that memory stays flat."""
+def _let_go(
+    path: str, batches: Iterator[engine.Frames], progress: Progress, quick: engine.Quick | None
+) -> Iterator[engine.Frames]:
+    """The batches of a mapped file; what lies more than a window behind is given back, so that memory stays flat.
+    Raises engine.CaptureError if the file has become shorter."""
     done = kept = 0
+    octets = size(path) or 0
     for frames in batches:
         yield frames
-        reached = int(frames.start[-1]) + int(frames.captured[-1])
+        if (now := size(path)) is not None and now < octets:
+            raise engine.CaptureError(path, f"became shorter while it was read: {now:,} octets of {octets:,}")
+        reached = quick.reached if quick is not None else int(frames.start[-1]) + int(frames.captured[-1])
         block = frames.data.base.obj if hasattr(frames.data.base, "obj") else None
         if isinstance(block, mmap.mmap):
             progress(reached - done)

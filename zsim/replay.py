@@ -9,7 +9,7 @@ which something is missing are not judged, and count as truncated.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,12 @@ class Tally:
     simulated: int = 0
     files: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    quick: engine.Quick | None = None  # counting at the moment what will be added at the end of a capture
+
+    @property
+    def seen(self) -> int:
+        """Packets so far."""
+        return self.packets + (self.quick.settled if self.quick is not None else 0)
 
     def __post_init__(self) -> None:
         self.hits = [Hits()] * len(self.prepared.rows)
@@ -63,6 +69,7 @@ def play(
     record: Callable[[engine.Frames, Outcome], object] = lambda frames, outcome: None,
     decap: bool = False,
     at: int | None = None,
+    quick: engine.Quick | None = None,
 ) -> None:
     """Send batches of frames through the system, adding to `tally`. What the reader raises falls through, with
     everything before it counted. After each batch `record` is told of it, and `flush` called to write out what was
@@ -71,11 +78,36 @@ def play(
     A packet is judged at its own time: rules with time conditions are those of that time, a defensive filter is there
     until it expires, and the clock goes on to the latest time there was. One without a time is as old as the one before
     it, or as the clock. With `at` (ns) all are judged at that time, and fragments have time without end. With `decap`
-    IP inside PPPoE and MPLS is judged; filters then count the octets of that packet alone."""
+    IP inside PPPoE and MPLS is judged; filters then count the octets of that packet alone.
+
+    With `quick`, to which the reader gave what needs no word, the batches are what it left, and `record` is not told of
+    all; it goes with neither `at` nor `decap`."""
+    tally.quick = quick
+    try:
+        _play(system, tally, batches, interface, rewrites, flush, record, decap, at)
+    finally:
+        tally.quick = None
+        if quick is not None:
+            _add_settled(system, tally, quick)
+
+
+def _play(
+    system: System,
+    tally: Tally,
+    batches: Iterable[engine.Frames],
+    interface: str | None,
+    rewrites: Sequence[Rewrite],
+    flush: Callable[[], object],
+    record: Callable[[engine.Frames, Outcome], object],
+    decap: bool,
+    at: int | None,
+) -> None:
     import engine
 
     before = system.clock.now
     for batch in batches:
+        if not batch.count:  # nothing was left
+            continue
         judged = engine.decap(batch) if decap else batch
         judged = engine.all_at(judged, at) if at is not None else engine.dated(judged, before)[0]
         before = int(judged.time[-1]) if batch.count else before
@@ -93,18 +125,46 @@ def play(
     flush()
 
 
+def quick_of(tally: Tally, interface: str | None = None, rewrites: Sequence[Rewrite] = ()) -> engine.Quick | None:
+    """What settles packets of the next capture for `play`; None where every packet needs more. It cannot be asked for
+    where a record is made of each packet."""
+    from zsim.tcpip import traffic
+
+    return None if rewrites else traffic.quick(tally.prepared, interface)
+
+
+def _add_settled(system: System, tally: Tally, quick: engine.Quick) -> None:
+    """Add what `quick` has settled of one capture. All of it was complete."""
+    total = quick.total()
+    if total.first is None or total.last is None:
+        return
+    _add_sums(tally, total.packets, total.octets, total.first, total.last, total.linktypes)
+    tally.verdicts.update(total.verdicts)
+    tally.statuses["complete"] += total.packets
+    tally.legs += total.legs
+    for row, hits in enumerate(system.settled(tally.prepared, quick)):
+        if hits.matches:
+            tally.hits[row] += hits
+
+
+def _add_sums(
+    tally: Tally, packets: int, octets: int, first: int | None, last: int | None, linktypes: Mapping[int, int]
+) -> None:
+    tally.packets += packets
+    tally.octets += octets
+    if first is not None and last is not None:
+        tally.first = first if tally.first is None else min(tally.first, first)
+        tally.last = last if tally.last is None else max(tally.last, last)
+    tally.linktypes.update(linktypes)
+
+
 def _add(tally: Tally, frames: engine.Frames, outcome: Outcome) -> None:
     """Add what became of one batch."""
     import engine
 
-    tally.packets += frames.count
     sums = engine.sums(frames)
-    tally.octets += sums.octets
-    if sums.first is not None and sums.last is not None:
-        tally.first = sums.first if tally.first is None else min(tally.first, sums.first)
-        tally.last = sums.last if tally.last is None else max(tally.last, sums.last)
+    _add_sums(tally, frames.count, sums.octets, sums.first, sums.last, sums.linktypes)
     tally.untimed += sums.untimed
-    tally.linktypes.update(sums.linktypes)
     tally.verdicts.update(engine.tally(outcome.judgement.verdict, engine.VERDICTS))
     for datagram in outcome.datagrams:  # the other fragments go where the last one went
         tally.verdicts[engine.VERDICTS[outcome.judgement.verdict[datagram.packet]]] += datagram.fragments - 1

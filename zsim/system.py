@@ -35,7 +35,7 @@ from zsim.tasks.dmd import Ask, Dmd
 from zsim.tasks.syslogd import Delivery, LogRecord, Sent, Syslogd
 from zsim.tcpip import interfaces, ipsec, stack, traffic
 from zsim.tcpip.defensive import Change
-from zsim.tcpip.filters import FilterRule
+from zsim.tcpip.filters import FilterRule, Hits
 from zsim.tcpip.logged import Logged
 from zsim.tcpip.stack import Stack
 from zsim.unix import Answer
@@ -313,6 +313,16 @@ class System:
         else:
             deliveries += self._log(outcome.events)
         return outcome, deliveries + defence.tick(self, last)
+
+    @_by_its_facts
+    def settled(self, prepared: traffic.Prepared, quick: engine.Quick) -> tuple[Hits, ...]:
+        """What `quick` has counted of packets about which nothing is to be said: it goes to the filters in force, and
+        the clock follows."""
+        last = quick.total().last
+        if last is not None:
+            self.clock.advance_to(last)
+        defence.tick(self)
+        return traffic.settled(prepared, quick.counters)
 
     @_by_its_facts
     def tick(self) -> None:

@@ -33,9 +33,13 @@ class Kernel:
     def __call__(self, *arguments: Any) -> Any:
         if not is_compiled(arguments[0]):
             return self.plain(*arguments)
+        return self.compiled()(*arguments)
+
+    def compiled(self) -> Any:
+        """numba's dispatcher, which other compiled code may call."""
         if self.machine is None:
             self.machine = _machine(self.plain)
-        return self.machine(*arguments)
+        return self.machine
 
 
 def kernel(function: Callable[..., Any]) -> Kernel:
@@ -56,16 +60,24 @@ def telling_compilation(callback: Callable[[str], None]) -> Iterator[None]:
 def _machine(function: Any) -> Any:
     """numba's dispatcher for a kernel, kept on disk.
 
-    numba compiles the values of globals into the code and yet notices on disk only a change of the file.
-    So those values become part of the name under which the code is kept.
+    numba compiles the values of globals and the functions of other files into the code and yet notices on disk only
+    a change of the file. So both become part of the name under which the code is kept.
     """
     from numba import njit
 
     _listen()
-    used = sorted((name, function.__globals__.get(name)) for name in function.__code__.co_names)
-    constants = [(name, value) for name, value in used if isinstance(value, int)]
-    function.__qualname__ = f"{function.__name__}_{crc32(repr(constants).encode()):08x}"
+    function.__qualname__ = f"{function.__name__}_{crc32(repr(_made_of(function)).encode()):08x}"
     return njit(cache=True, nogil=True)(function)
+
+
+def _made_of(function: Any) -> list[Any]:
+    """What the machine code of a function depends on besides its file: constants, and compiled functions it calls."""
+    used = sorted((name, function.__globals__.get(name)) for name in function.__code__.co_names)
+    called = [value.py_func for _, value in used if hasattr(value, "py_func")]
+    return [
+        *((name, value) for name, value in used if isinstance(value, int)),
+        *((crc32(one.__code__.co_code), one.__code__.co_consts, _made_of(one)) for one in called),
+    ]
 
 
 _listening: list[Any] = []

@@ -4,7 +4,7 @@
 # A kernel has no types but those its docstring gives: they are two for every array.
 
 from engine.kernels import kernel
-from engine.kernels.ahead import CACHE_LINE, prefetch
+from engine.kernels.ahead import CACHE_LINE, prefetch, word
 
 #: The most octets of one frame a capture holds, as libpcap and Wireshark have it (MAXIMUM_SNAPLEN).
 MOST_CAPTURED = 262_144
@@ -45,7 +45,6 @@ def walk_pcap(data, at, big, swapped, scale, header, fcs, carries, ahead, n, sta
     length    u4[n]   octets it had on the wire        time      i8[n]   ns since the epoch
     """
     end = len(data)
-    a, b, c, d = (0, 1, 2, 3) if big else (3, 2, 1, 0)
     asked = at
     for p in range(n):
         if at + header > end:
@@ -55,14 +54,10 @@ def walk_pcap(data, at, big, swapped, scale, header, fcs, carries, ahead, n, sta
             while asked < until:
                 prefetch(data, asked)
                 asked += CACHE_LINE
-        o = at
-        second = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
-        o = at + 4
-        fraction = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
-        o = at + 8
-        have = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
-        o = at + 12
-        wire = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+        second = word(data, at, big)
+        fraction = word(data, at + 4, big)
+        have = word(data, at + 8, big)
+        wire = word(data, at + 12, big)
         if swapped == 1 or (swapped == 2 and have > wire):
             have, wire = wire, have
         if have > MOST_CAPTURED:
@@ -95,7 +90,6 @@ def walk_pcapng(data, at, big, interface, interfaces, ahead, p, n, start, captur
     start, captured, length, time as in walk_pcap, linktype i4[n]
     """
     end = len(data)
-    a, b, c, d = (0, 1, 2, 3) if big else (3, 2, 1, 0)
     asked = at
     while at + 12 <= end:
         if ahead:
@@ -103,18 +97,15 @@ def walk_pcapng(data, at, big, interface, interfaces, ahead, p, n, start, captur
             while asked < until:
                 prefetch(data, asked)
                 asked += CACHE_LINE
-        o = at
-        kind = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+        kind = word(data, at, big)
         if kind == 0x0A0D0D0A:
             return p, at, SECTION
-        o = at + 4
-        octets = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+        octets = word(data, at + 4, big)
         if octets < 12 or octets > MOST_BLOCK or octets % 4:
             return p, at, BLOCK_LENGTH
         if at + octets > end:
             return p, at, MORE
-        o = at + octets - 4
-        if ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d] != octets:
+        if word(data, at + octets - 4, big) != octets:
             return p, at, BLOCK_TRAILER
         if kind == 1:
             return p, at, INTERFACE
@@ -124,37 +115,40 @@ def walk_pcapng(data, at, big, interface, interfaces, ahead, p, n, start, captur
             if octets < (16 if kind == 3 else 32):
                 return p, at, BLOCK_SHORT
             row = 0
-            o = at + 8
-            word = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+            first = word(data, at + 8, big)
             if kind == 6:
-                row = word
+                row = first
             elif kind == 2:  # a 16-bit number, whichever half comes first
-                row = word // 65536 if big else word % 65536
+                row = first // 65536 if big else first % 65536
             if row >= interfaces:
                 return p, at, NO_INTERFACE
             row *= INTERFACE_WORDS
             when = NO_TIME
             if kind == 3:  # cut at the snap length, which the block does not repeat; it has no time either
-                wire = word
-                have = min(word, octets - 16)
+                wire = first
+                have = min(first, octets - 16)
                 if interface[row + 1] > 0:
                     have = min(have, interface[row + 1])
                 o = at + 12
             else:
-                o = at + 12
-                high = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
-                o = at + 16
-                low = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
-                o = at + 20
-                have = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
-                o = at + 24
-                wire = ((data[o + a] * 256 + data[o + b]) * 256 + data[o + c]) * 256 + data[o + d]
+                high = word(data, at + 12, big)
+                low = word(data, at + 16, big)
+                have = word(data, at + 20, big)
+                wire = word(data, at + 24, big)
                 if have > octets - 32:
                     return p, at, BLOCK_SHORT
                 unit = interface[row + 2]
                 ticks = min(high, 2**31 - 1) * 2**32 + low
-                second = min(ticks // unit, 10**11) + interface[row + 5]
-                when = ticks % unit // interface[row + 3] * 1_000_000_000 // interface[row + 4]
+                if unit == 1_000_000:  # nearly always; by a constant the machine divides without dividing
+                    second = ticks // 1_000_000
+                    when = ticks % 1_000_000 * 1000
+                elif unit == 1_000_000_000:
+                    second = ticks // 1_000_000_000
+                    when = ticks % 1_000_000_000
+                else:
+                    second = ticks // unit
+                    when = ticks % unit // interface[row + 3] * 1_000_000_000 // interface[row + 4]
+                second = min(second, 10**11) + interface[row + 5]
                 when += min(max(second, FIRST_SECOND), LAST_SECOND) * 1_000_000_000
                 o = at + 28
             if have > MOST_CAPTURED:

@@ -246,7 +246,7 @@ def replay(
     """
     import engine
     from zsim import captures as files
-    from zsim.replay import Tally, play
+    from zsim.replay import Tally, play, quick_of
 
     if annotated == "-" and as_json:
         raise click.UsageError("-w - and --json both want standard output; give -w a file")
@@ -263,6 +263,8 @@ def replay(
         raise click.UsageError("--follow takes one capture")
     captures = files.named(captures)
     wanted = files.Wanted(since, until, most)
+    whole = since is until is most is None and not follow
+    only_sums = whole and annotated is each is events is None and not decap and clock != "now"
     place = place_of(ctx, system)
     with session(place, write=True) as running, compiling():
         compiled = files.wants_compiled(captures) or form == "parquet"
@@ -286,9 +288,10 @@ def replay(
             for path in captures:
                 before = tally.packets
                 try:
-                    batches = wanted.of(files.frames(path, compiled, progress, follow, tell_note))
+                    quick = quick_of(tally, arrival, rewrites) if only_sums and compiled else None
+                    batches = wanted.of(files.frames(path, compiled, progress, follow, tell_note, quick))
                     record = all_of(annotate, record_of(path), tell_events)
-                    play(running, tally, batches, arrival, rewrites, flush, record, decap, at)
+                    play(running, tally, batches, arrival, rewrites, flush, record, decap, at, quick)
                 except engine.CaptureError as why:
                     complain(f"{why}{_good(tally.packets - before)}")
                     code = UNUSABLE
@@ -329,7 +332,7 @@ def progress_of(captures: Iterable[str], tally: Any) -> Iterator[Callable[[int],
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         total = None if None in sizes else sum(octets or 0 for octets in sizes)
         job = bar.add_task("", total=total, packets=0)
-        yield lambda octets: bar.update(job, advance=octets, packets=tally.packets)
+        yield lambda octets: bar.update(job, advance=octets, packets=tally.seen)
 
 
 def _report(

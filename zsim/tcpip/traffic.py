@@ -228,10 +228,7 @@ def receive(
     guard = prepared.guard
     judgement = engine.judge(headers, journey, prepared.vantage, prepared.rules, guard.block, guard.simulate)
     hits = _count(prepared, frames, judgement, datagrams)
-    if prepared.in_force is not None:
-        for row, more in enumerate(hits[: len(prepared.in_force.hits)]):
-            if more.matches:
-                prepared.in_force.hits[row] += more
+    _add_to_set(prepared, hits)
     for one, more in zip(guard.installed, hits[guard.first :], strict=True):
         one.hits += more
     told: tuple[FilterEvent | Change, ...] | Logged
@@ -247,6 +244,43 @@ def _in_order(prepared: Prepared, frames: engine.Frames, judgement: engine.Judge
     events = [event for leg in judgement.legs for event in _logged(prepared, frames, leg)]
     events.sort(key=lambda event: event[0])
     return [event for _, event in events]
+
+
+def quick(prepared: Prepared, arrival: str | None = None) -> engine.Quick | None:
+    """What counts packets without a word about each of them, or None where that is not enough: rules that come and go
+    with time, defensive filters, tables of another kind."""
+    import engine
+
+    timed = prepared.in_force is not None and prepared.in_force.timed
+    if timed or prepared.guard.installed or not prepared.compiled:
+        return None
+    if not engine.Quick.can(prepared.rules, prepared.vantage):
+        return None
+    given = prepared.interfaces.index(arrival) if arrival is not None else None
+    return engine.Quick(prepared.rules, prepared.vantage, len(prepared.rows), given)
+
+
+def settled(prepared: Prepared, counters: engine.Counters) -> tuple[Hits, ...]:
+    """Add what such a one has counted to the set in force; hits[r] is what row r decided."""
+    hits = _hits(counters)
+    _add_to_set(prepared, hits)
+    return hits
+
+
+def _hits(counters: engine.Counters) -> tuple[Hits, ...]:
+    """What each row decided."""
+    nothing = Hits()
+    return tuple(
+        Hits(packets, octets, first, last) if packets else nothing
+        for packets, octets, first, last in counters.to_rows()[:-1]
+    )
+
+
+def _add_to_set(prepared: Prepared, hits: Sequence[Hits]) -> None:
+    if prepared.in_force is not None:
+        for row, more in enumerate(hits[: len(prepared.in_force.hits)]):
+            if more.matches:
+                prepared.in_force.hits[row] += more
 
 
 def _logged(
@@ -291,11 +325,7 @@ def _count(
         for found, asked in ((leg.rule, True), (leg.block, guard.block), (leg.simulate, guard.simulate)):
             if asked:
                 engine.count(found, times, lengths, counters)
-    nothing = Hits()
-    return tuple(
-        Hits(packets, octets, first, last) if packets else nothing
-        for packets, octets, first, last in counters.to_rows()[:-1]
-    )
+    return _hits(counters)
 
 
 def _events(
@@ -310,6 +340,8 @@ def _events(
     import engine
 
     rows = engine.logged(leg, rules, found)
+    if not len(rows):
+        return
     packets = engine.take(leg.packet, rows)
 
     def field(name: str) -> list[int]:

@@ -1,0 +1,176 @@
+"""A capture counted in machine code, but for the packets that need more.
+
+`Quick` is for a capture of which only sums are wanted: packets and octets per rule, verdicts, times. Given to
+`read_capture`, it settles all frames that are usual and about which nothing is to be said, and only the others are
+handed out, in batches as always, for decode, orient, reassemble, judge and count. Both together are what these would
+have found for all: frames are independent of each other but for fragments, which are never settled here, and
+every sum is one of sums.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import reduce
+from operator import or_
+from typing import Any, NamedTuple
+
+from engine.arrays import Array, as_array, blank, zeros
+from engine.capture import Frames
+from engine.classify import Counters
+from engine.fields import COLUMNS
+from engine.judge import VERDICTS, RuleSet
+from engine.vantage import Places, Vantage
+
+MOST = 1 << 17  # frames settled in one go
+_LATEST, _EARLIEST = 2**63 - 1, -(2**63)
+
+
+class Total(NamedTuple):
+    """What the packets settled so far add up to; first and last are None where there were none."""
+
+    packets: int
+    octets: int  # on the wire
+    first: int | None  # ns
+    last: int | None
+    legs: int
+    verdicts: dict[str, int]
+    linktypes: dict[int, int]
+
+
+class Quick:
+    """The state of it: tables, scratch, and what was counted. Only one thread may use it at a time."""
+
+    def __init__(self, rules: RuleSet, vantage: Vantage, rows: int, arrival: int | None = None) -> None:
+        from engine.headers import columns_of, tables
+        from engine.kernels.passes import SCRATCH
+        from engine.kernels.quick import CHUNK, STRIDE, TOTALS
+        from engine.kernels.usual import WANTED
+        from engine.products import Program
+
+        assert isinstance(rules.table.body, Program)
+        assert isinstance(vantage.src, Places)
+        assert isinstance(vantage.dst, Places)
+        self.listed = tuple(blank(kind, MOST, True) for kind in ("i8", "u4", "u4", "i8", "i4"))
+        frames = tuple(blank(kind, CHUNK, True) for kind in ("i8", "u4", "u4", "i8", "i4"))
+        src, dst, body = vantage.src, vantage.dst, rules.table.body
+        host = (src.top, src.low, dst.top, dst.low, src.edge, src.number, dst.edge, dst.number)
+        way = (vantage.width.bit_length() - 1, -1 if arrival is None else arrival)
+        program = (body.steps, body.narrow, body.arena, zeros("u4", SCRATCH, True))
+        columns = columns_of(rules.table.fields)
+        wanted = reduce(or_, (WANTED.get(column, 0) for column in columns.tolist()), 0)
+        flags = (as_array(bytes(flag) + none, "u1", True) for flag, none in ((rules.deny, b"\1"), (rules.log, b"\0")))
+        judging = (*flags, columns)
+        self._sums = zeros("i8", 4 * (rows + 1), True)
+        self._total, self._linktypes = zeros("i8", TOTALS, True), zeros("i8", 1 << 16, True)
+        self.forget()
+        counted = (self._sums, self._total, self._linktypes)
+        kinds = ("u1", "u1", "u1", "i4", "i4", "i4", "i4", "i4")  # see kernels.quick: status, hook, mark, rule, ...
+        scratch = (
+            *(zeros("u4", COLUMNS * STRIDE, True) for _ in range(2)),
+            *(zeros(kind, CHUNK, True) for kind in kinds),
+        )
+        self._tables = (
+            frames, (*tables()[:2], wanted), host, way, vantage.zones, program, judging, counted, scratch,
+            self.listed,
+        )  # fmt: skip
+        self.given = rules, vantage, rows, arrival
+        self.submit: Callable[..., Any] | None = None  # how to call a function in another thread; see `share`
+        self.helpers: tuple[Quick, ...] = ()
+        self.reached = 0  # in the block being read
+        self.settled = 0  # packets
+
+    @staticmethod
+    def can(rules: RuleSet, vantage: Vantage) -> bool:
+        """Whether the tables are of the kind this reads."""
+        from engine.products import Program
+
+        table = rules.table
+        places = isinstance(vantage.src, Places) and isinstance(vantage.dst, Places)
+        return places and isinstance(table.body, Program) and table.before is None
+
+    def share(self, submit: Callable[..., Any], threads: int) -> None:
+        """Let ranges of large captures be settled by so many threads; submit(function, ...) gives a future."""
+        self.submit, self.helpers = submit, tuple(Quick(*self.given) for _ in range(threads + 1))
+
+    def settle_range(self, data: Array, at: int, stop: int, way: tuple[int, ...]) -> tuple[int, int, int]:
+        """Settle the records of a pcap that begin from byte `at` on, before `stop`: how many they were, where reading
+        stopped, how many are listed."""
+        from engine.kernels.quick import play_pcap
+
+        count, reached, _, listed = play_pcap(data, at, stop, *way, 1 << 62, 0, *self._tables)
+        return count, reached, listed
+
+    def absorb(self, helper: "Quick", count: int, listed: int, stream: Any) -> None:
+        """Add what a helper has counted of so many frames."""
+        from numpy import maximum, minimum
+
+        from engine.kernels.quick import FIRST, LAST
+
+        for mine, its, low, high in (
+            (self._sums.reshape(-1, 4).T, helper._sums.reshape(-1, 4).T, 2, 3),
+            (self._total, helper._total, FIRST, LAST),
+        ):
+            kept = mine[low].copy(), mine[high].copy()
+            mine += its
+            mine[low], mine[high] = minimum(kept[0], its[low]), maximum(kept[1], its[high])
+        self._linktypes += helper._linktypes
+        self.settled += count - listed
+        self.reached = stream.base + stream.at
+        stream.count += count
+
+    def forget(self) -> None:
+        """Begin anew."""
+        from engine.kernels.quick import FIRST, LAST
+
+        self._sums[:] = self._total[:] = self._linktypes[:] = 0
+        self._sums[2::4] = self._total[FIRST] = _LATEST
+        self._sums[3::4] = self._total[LAST] = _EARLIEST
+
+    def left(self, stream: Any, listed: int, number: int) -> Frames:
+        """The frames listed, of a batch that begins with that number."""
+        start, captured, length, time, linktype = (column[:listed] for column in self.listed)
+        return Frames(stream.data, start, captured, length, time, linktype, number, listed)
+
+    def batch(self) -> "_Rest":
+        """What is to be filled next, for `read_capture`."""
+        return _Rest(self)
+
+    @property
+    def counters(self) -> Counters:
+        """What each rule matched."""
+        return Counters(*(self._sums[word::4] for word in range(4)))
+
+    def total(self) -> Total:
+        from engine.kernels.quick import FIRST, LAST, LEGS, OCTETS, PACKETS
+        from engine.kernels.quick import VERDICTS as FROM
+
+        total = self._total.tolist()
+        packets, some = total[PACKETS], total[PACKETS] > 0
+        verdicts = dict(zip(VERDICTS, total[FROM:], strict=True))
+        kinds = self._linktypes.nonzero()[0].tolist()
+        return Total(
+            packets, total[OCTETS], total[FIRST] if some else None, total[LAST] if some else None, total[LEGS],
+            verdicts, {kind: int(self._linktypes[kind]) for kind in kinds},
+        )  # fmt: skip
+
+
+class _Rest:
+    """A batch of frames, as capture._Batch is one, in which only those stand that need more."""
+
+    def __init__(self, quick: Quick) -> None:
+        self.quick, self.count, self.listed = quick, 0, 0
+
+    def pcap(self, stream: Any, *way: int) -> tuple[int, int]:
+        from engine.kernels.quick import play_pcap
+
+        end = len(stream.data)
+        count, at, why, self.listed = play_pcap(
+            stream.data, stream.at, end, *way, MOST - self.count, self.listed, *self.quick._tables
+        )
+        self.count += count
+        return at, why
+
+    def frames(self, stream: Any) -> Iterator[Frames]:
+        if self.count:
+            number, stream.count = stream.count + 1, stream.count + self.count
+            self.quick.settled += self.count - self.listed
+            self.quick.reached = stream.base + stream.at
+            yield self.quick.left(stream, self.listed, number)

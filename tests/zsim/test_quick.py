@@ -1,0 +1,183 @@
+"""Counting without a word about each packet: what is settled quickly, by one thread or by several, in memory or read,
+adds up to what the way of every packet finds; and a file that changes meanwhile ends nobody."""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from systems import NOW, PCAPS, ROOT, chain, unstarted
+
+import engine
+from benchmarks.bench_replay import _frame, policy
+from benchmarks.bench_replay import filters as some_filters
+from engine import ranges
+from zsim import captures, replay
+
+SECOND = 10**9
+FILES = sorted(path for path in PCAPS.glob("*") if path.suffix in (".pcap", ".pcapng", ".gz")) if PCAPS.is_dir() else []
+
+
+@pytest.fixture(scope="module")
+def system():
+    made = unstarted(chain(policy(some_filters(40))))
+    made.start(NOW)
+    return made
+
+
+@pytest.fixture(scope="module")
+def logging():
+    text = policy(some_filters(40)).replace("FilterLogging off", "FilterLogging on")
+    made = unstarted(chain(text.replace("IpFilterAction Permit", "IpFilterAction Permit\n  IpFilterLogging yes")))
+    made.start(NOW)
+    return made
+
+
+def played(system, path: Path, quickly: bool, submit=None, home=()) -> dict:
+    tally = replay.Tally(system.prepare(True, home))
+    quick = replay.quick_of(tally) if quickly else None
+    assert bool(quick) == quickly
+    if quick is not None and submit is not None:
+        quick.share(submit, 2)
+    try:
+        replay.play(system, tally, captures.frames(str(path), True, quick=quick), quick=quick)
+    except engine.CaptureError as why:
+        return {**shown(tally), "error": str(why)}
+    return shown(tally)
+
+
+def shown(tally) -> dict:
+    document = replay.document(tally)
+    return {name: value for name, value in document.items() if name not in ("seconds", "packets_per_second", "files")}
+
+
+def settled(path: Path) -> None:
+    """As if nobody had written it for long."""
+    os.utime(path, (0, 0))
+
+
+def write(path: Path, count: int, seed: int = 1, order: str = "<") -> Path:
+    """Frames to, from and through the stack; some forged ones, that look like records inside."""
+    picked = random.Random(seed)
+    frames = [_frame(picked, full=True) for _ in range(64)]
+    frames.append(frames[0][:60] + struct.pack(order + "IIII", NOW // SECOND, 0, 64, 64) * 12)
+    with open(path, "wb") as file:
+        file.write(struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
+        for at in range(count):
+            frame = frames[picked.randrange(len(frames))]
+            file.write(
+                struct.pack(order + "IIII", NOW // SECOND + at // 1000, at % 1000, len(frame), len(frame)) + frame
+            )
+    return path
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_quick__counts_as_the_way_of_every_packet(path, system) -> None:
+    assert played(system, path, True) == played(system, path, False)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_quick__leaves_what_is_logged_to_it(path, logging) -> None:
+    assert played(logging, path, True) == played(logging, path, False)
+
+
+def test_quick__a_host_that_is_in_the_middle(tmp_path, system) -> None:
+    path = write(tmp_path / "a.pcap", 20_000)
+    for home in ((), [(4, 0x0A000001)], [(6, (0x20010DB8 << 96) + 9)]):
+        assert played(system, path, True, home=home) == played(system, path, False, home=home)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_ranges__find_what_one_thread_finds(order, tmp_path, system, monkeypatch) -> None:
+    monkeypatch.setattr(ranges, "LEAST", 0)
+    path = write(tmp_path / "a.pcap", 30_000, order=order)
+    settled(path)
+    expected = played(system, path, False)
+    with ThreadPoolExecutor(2) as pool:
+        for octets in (100_000, 1_000_000, 10_000_000):
+            monkeypatch.setattr(ranges, "RANGE", octets)
+            assert played(system, path, True, pool.submit) == expected
+
+
+def test_ranges__a_wrong_guess_costs_time_only(tmp_path, system, monkeypatch) -> None:
+    monkeypatch.setattr(ranges, "LEAST", 0)
+    monkeypatch.setattr(ranges, "RANGE", 50_000)
+    monkeypatch.setattr(ranges, "begins", lambda data, at, end, way: min(at, end))
+    path = write(tmp_path / "a.pcap", 1000)
+    settled(path)
+    with ThreadPoolExecutor(2) as pool:
+        assert played(system, path, True, pool.submit) == played(system, path, False)
+
+
+def test_ranges__damage_is_where_it_is(tmp_path, system, monkeypatch) -> None:
+    monkeypatch.setattr(ranges, "LEAST", 0)
+    monkeypatch.setattr(ranges, "RANGE", 100_000)
+    path = write(tmp_path / "a.pcap", 3000)
+    octets = bytearray(path.read_bytes())
+    at = 24
+    for _ in range(2000):
+        at += 16 + struct.unpack_from("<I", octets, at + 8)[0]
+    struct.pack_into("<I", octets, at + 8, 0xFFFFFFFF)
+    path.write_bytes(octets)
+    settled(path)
+    expected = played(system, path, False)
+    assert f"frame 2001 at byte {at}" in expected["error"]
+    assert expected["packets"] == 2000
+    with ThreadPoolExecutor(2) as pool:
+        assert played(system, path, True, pool.submit) == expected
+
+
+def test_read__a_file_being_written_is_not_mapped(tmp_path, system) -> None:
+    path = write(tmp_path / "a.pcap", 3000)
+    assert not captures._can_be_mapped(str(path))
+    fresh = played(system, path, True)
+    settled(path)
+    assert captures._can_be_mapped(str(path))
+    assert played(system, path, True) == fresh
+
+
+def test_mapped__a_file_that_becomes_shorter_is_told(tmp_path) -> None:
+    path = write(tmp_path / "a.pcap", 100_000)
+    settled(path)
+    batches = captures.frames(str(path), True)
+    next(batches)
+    os.truncate(path, 1000)
+    with pytest.raises(engine.CaptureError, match="became shorter while it was read: 1,000 octets of"):
+        list(batches)
+
+
+STREAM = """
+import resource, subprocess, sys
+from zsim.cli import main
+sys.argv = ["zsim", "replay", "-"]
+try:
+    main()
+except SystemExit:
+    pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory__is_flat_however_long_the_stream(tmp_path) -> None:
+    engine.warm()  # a compiler needs more memory than any capture
+    path = write(tmp_path / "a.pcap", 20_000)
+    head, block = path.read_bytes()[:24], path.read_bytes()[24:]
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    child = subprocess.Popen(
+        [sys.executable, "-c", STREAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path, env=environment
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(head)
+    for _ in range(100_000_000 // len(block)):
+        child.stdin.write(block)
+    child.stdin.close()
+    lines = child.stdout.read().decode().splitlines()
+    assert child.wait() == 0
+    assert int(lines[-1]) < 300 * 1024  # KiB
