@@ -24,8 +24,8 @@ HEIGHTS = (
      "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
-    ("outputs", "parquet", "smf", "tasks"),
-    ("authority", "system", "started", "defence"),
+    ("outputs", "parquet", "smf", "started", "tasks"),
+    ("authority", "console", "defence", "system"),
     ("bench", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "profiles", "store"),

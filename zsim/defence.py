@@ -11,22 +11,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zsim import messages
-from zsim.commands import Command, command
+from zsim.commands import Command, Reply, command
 from zsim.config import dmd as language
 from zsim.config import pagentconf
 from zsim.facts import fact
 from zsim.files import file_name
 from zsim.findings import ERROR, Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage
+from zsim.started import DMD, Task
 from zsim.tasks import dmd as daemon
 from zsim.tasks.dmd import Ask, Dmd, Effect, Entry, Refused
 from zsim.tasks.syslogd import Delivery
 from zsim.tcpip import defensive
 
 if TYPE_CHECKING:
-    from zsim.system import Reply, System, Task
+    from zsim.system import System
 
-PROGRAM = "DMD"
+PROGRAM = DMD
 
 
 def running(system: System) -> Task | None:
@@ -155,33 +156,26 @@ def carry_out(system: System, ask: Ask) -> tuple[int, str]:
 # ---- operator commands ----------------------------------------------------------------------------------------
 
 
-def _task(system: System, job: str) -> Task | Reply:
-    from zsim.system import Reply
-
+def _task(system: System, job: str) -> Task | Reply | None:
+    """The DMD that runs under a job name; the reply that none runs; None for another program."""
     task = system.running(job)
     if task is None:
         return Reply((messages.IEE341I(job=job),), done=False)
-    if task.program != PROGRAM:
-        return Reply((messages.IEE535I(verb="MODIFY"),), done=False)
-    return task
+    return task if task.program == PROGRAM else None
 
 
 @command("MODIFY {job},DISPLAY")
-def display(system: System, job: str) -> Reply:
+def display(system: System, job: str) -> Reply | None:
     """Show the configuration values that DMD uses."""
-    from zsim.system import Reply
-
     task = _task(system, job)
-    return task if isinstance(task, Reply) else Reply(tuple(daemon.shown(system.dmd)))
+    return Reply(tuple(daemon.shown(system.dmd))) if isinstance(task, Task) else task
 
 
 @command("MODIFY {job},REFRESH,{file}")
-def refresh_from(system: System, job: str, file: str) -> Reply:
+def refresh_from(system: System, job: str, file: str) -> Reply | None:
     """Have DMD read another configuration file: FILE=//'DATA.SET(MEMBER)' or FILE='/unix/file'."""
-    from zsim.system import Reply
-
     task = _task(system, job)
-    if isinstance(task, Reply):
+    if not isinstance(task, Task):
         return task
     keyword, equals, name = file.partition("=")
     if keyword != "FILE" or not equals or not name:
@@ -193,7 +187,7 @@ def refresh_from(system: System, job: str, file: str) -> Reply:
 
 def refresh(system: System, task: Task, file: str = "") -> Reply:
     """Have DMD read its configuration again, as a complete replacement."""
-    from zsim.system import Brought, Reply
+    from zsim.system import Brought
 
     wanted = file or system.dmd.file
     issued, findings = system._read(task, lambda task: Brought(*_configure(system, wanted, Where("console", 1, 1))))
@@ -202,12 +196,10 @@ def refresh(system: System, task: Task, file: str = "") -> Reply:
 
 
 @command("MODIFY {job},FORCE_INACTIVE,{stack}")
-def force_inactive(system: System, job: str, stack: str) -> Reply:
+def force_inactive(system: System, job: str, stack: str) -> Reply | None:
     """Remove all defensive filters of a stack, and refuse new ones until the next REFRESH."""
-    from zsim.system import Reply
-
     task = _task(system, job)
-    if isinstance(task, Reply):
+    if not isinstance(task, Task):
         return task
     config = system.dmd.config
     if config is None or config.of(stack) is None:

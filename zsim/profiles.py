@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,8 @@ from zsim.clock import zone_offset
 from zsim.facts import choice, fact
 from zsim.files import Files, Problem, file_name
 from zsim.findings import Where, did_you_mean
-from zsim.system import PROGRAMS, System, Task
+from zsim.started import PROGRAMS, USER, Task, members
+from zsim.system import System
 from zsim.tcpip.stack import Stack
 
 
@@ -43,9 +44,10 @@ class Place(NamedTuple):
 SETTINGS = "system.yaml"
 STATE = "state.db"
 _KEYS = {
-    "sysname", "release", "stack", "timezone", "codepage", "symbols", "users", "datasets", "tasks", "racf", "facts",
+    "sysname", "release", "stack", "timezone", "codepage", "symbols", "users", "datasets", "proclib", "tasks", "racf",
+    "facts",
 }  # fmt: skip
-_TASK_KEYS = {"program", "user", "options", "environment", "file"}
+_TASK_KEYS = {"program", "user", "options", "environment", "file", "start"}
 # At the top of a folder: not z/OS UNIX files.
 _RESERVED = {SETTINGS, STATE, f"{STATE}-wal", f"{STATE}-shm", f"{STATE}-journal", "captures", "README.md"}
 LARGEST_TEXT = 64 * 1024 * 1024  # octets; a configuration file or log beyond this is not read as text
@@ -110,15 +112,17 @@ def open_system(place: Place) -> System:
     timezone = settings.text("timezone", "GMT0")
     if zone_offset(timezone) is None:
         settings.fail("timezone", f"{timezone!r} is not like GMT0 or EST5; daylight saving is not modelled")
-    tasks = {name: settings.task(name) for name in settings.section("tasks")}
     folder = _Folder(place, settings)
+    names = dict(folder.names())
+    proclib = settings.proclib(folder.mapped)
+    tasks = {name.upper(): settings.task(name, members(names, proclib)) for name in settings.section("tasks")}
     system = System(
         place.name, settings.text("sysname", "S0W1").upper(), settings.text("release", "V2R4").upper(), timezone,
-        Stack(stack), tasks, Files(dict(folder.names()), folder.fetch, closed=tuple(map(str, folder.mapped.values()))),
+        Stack(stack), tasks, Files(names, folder.fetch, closed=tuple(map(str, folder.mapped.values()))),
         {name.upper(): str(value) for name, value in settings.section("symbols").items()},
         tuple(str(user).upper() for user in settings.data.get("users") or ("IBMUSER",)),
     )  # fmt: skip
-    system.facts = settings.facts()
+    system.facts, system.proclib = settings.facts(), proclib
     system.racf_files = settings.racf()
     system.symbols.setdefault("SYSNAME", system.sysname)
     return system
@@ -207,11 +211,29 @@ class _Settings:
                 self.fail("facts", str(why), name)
         return found
 
-    def task(self, name: str) -> Task:
-        """One row of `tasks`."""
+    def proclib(self, mapped: Mapping[str, Path]) -> str:
+        """The data set of the procedures."""
+        name = str(self.data.get("proclib") or "").upper()
+        if name and name not in mapped:
+            hint = did_you_mean(name, mapped, "map it under datasets")
+            self.fail("proclib", f"data set {name} is not known; {hint}")
+        return name
+
+    def task(self, name: str, procedures: Collection[str]) -> Task:
+        """One row of `tasks`: whose it is and whether an IPL starts it; without a procedure, all that one would say."""
         row = self.section("tasks")[name]
         if not isinstance(row, dict):
             self.fail("tasks", f"task {name} needs at least program:", name)
+        start = str(row.get("start", "yes")).lower()
+        if start not in ("yes", "no", "true", "false"):
+            self.fail("tasks", f"start: of task {name} is yes or no", name, "start")
+        at_ipl = start in ("yes", "true")
+        user = str(row.get("user", USER)).upper()
+        if name.upper() in procedures:
+            for key in row:
+                if key not in ("user", "start"):
+                    self.fail("tasks", f"{key} of task {name} is said by its procedure; remove it here", name, key)
+            return Task(name.upper(), "", user, Where(SETTINGS, *self.places[("tasks", name)]), at_ipl=at_ipl)
         for key in row:
             if key not in _TASK_KEYS:
                 self.fail("tasks", f"{key} of task {name} is not known; {did_you_mean(key, _TASK_KEYS, '')}", name, key)
@@ -226,9 +248,8 @@ class _Settings:
             )
         key = next((key for key in ("environment", "file") if key in row), "program")
         return Task(
-            name.upper(), program, str(row.get("user", "START1")).upper(),
-            Where(SETTINGS, *self.places.get(("tasks", name, key), (1, 1))),
-            str(row.get("options", "")), str(row.get("environment", "")), file or "/etc/syslog.conf",
+            name.upper(), program, user, Where(SETTINGS, *self.places.get(("tasks", name, key), (1, 1))),
+            str(row.get("options", "")), str(row.get("environment", "")), file, at_ipl=at_ipl,
         )  # fmt: skip
 
 

@@ -18,7 +18,8 @@ from zsim import profiles, store
 from zsim.clock import SECOND
 from zsim.findings import ERROR, NOTE, UNKNOWN, WARNING, Finding, did_you_mean, worst
 from zsim.profiles import Place, ProfileError
-from zsim.system import PAGENT, RACF, SYSLOGD, TCPIP, TRMD, System
+from zsim.started import PAGENT, SYSLOGD, TCPIP, TRMD
+from zsim.system import RACF, System
 
 FINE, FOUND, UNUSABLE, NOT_KNOWN, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = {None: FINE, NOTE: FINE, UNKNOWN: NOT_KNOWN, WARNING: FOUND, ERROR: FOUND}

@@ -63,6 +63,7 @@ class Reading(NamedTuple):
     result: Result
     issued: tuple[IssuedMessage, ...]
     environment: dict[str, str]
+    interval: int = 0  # seconds until the files are looked at again
 
 
 def read(
@@ -83,8 +84,22 @@ def read(
         else:
             variables = pagentconf.environment(source)
             named_at = pagentconf.place_of(source, "PAGENT_CONFIG_FILE") or named_at
-    result = _chain(files, main_file_name(options, variables), stack, versions, now, named_at)
-    return Reading(result._replace(findings=(*findings, *result.findings)), _issued(result, stack), variables)
+    main = main_file_name(options, variables)
+    result = _chain(files, main, stack, versions, now, named_at)
+    result = result._replace(findings=(*findings, *result.findings))
+    return Reading(result, _issued(result, stack), variables, _interval(files, main, named_at))
+
+
+def _interval(files: Files, main: str, named_at: Where) -> int:
+    """The smallest interval of all TcpImage statements governs the main file. (tcpimage)"""
+    source = files.read(main, named_at)
+    images = () if isinstance(source, Finding) else pagentconf.main_file(source).images
+    return min((image.interval for image in images), default=pagentconf.INTERVAL)
+
+
+def at_once(options: str) -> bool:
+    """Start option -i: changed z/OS UNIX files are read at once; data sets are not. (paenv)"""
+    return "-i" in options.lower().split()
 
 
 def _issued(result: Result, stack: str) -> tuple[IssuedMessage, ...]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from zsim.clock import SECOND, moment, syslog_time
 from zsim.config.syslogconf import PRIORITIES, Rule
+from zsim.facts import fact
 from zsim.files import unix_path
 from zsim.findings import Finding, finding
+from zsim.messages import BPXF024I, IssuedMessage
 
 if TYPE_CHECKING:
     from engine.text import Part
@@ -108,3 +111,21 @@ def head(sysname: str, tag: str) -> tuple[Part, ...]:
     from engine.text import Stamp
 
     return Stamp("time", "%b %e %H:%M:%S", local=True), f" {sysname} {tag}: "
+
+
+_PID = re.compile(r"\[(\d+)\]$")
+
+
+def console(record: LogRecord, offset: int) -> IssuedMessage:
+    """A record that syslogd did not take: the brackets of its process number are blanks, there is no host, and it is
+    folded at blanks. (seed)"""
+    tag = _PID.sub(r" \1 ", record.tag)
+    text = f"BPXF024I ({record.user}) {syslog_time(record.time, offset)} {tag}: {record.text}"
+    rows = [""]
+    for word in re.findall(r" *[^ ]+", text):
+        if rows[-1] and len(rows[-1]) + len(word) > fact("console-width"):
+            rows.append(word.lstrip())
+        else:
+            rows[-1] += word
+    head = f"BPXF024I ({record.user}) "
+    return BPXF024I(user=record.user, record="\n".join(rows)[len(head) :])

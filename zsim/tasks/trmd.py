@@ -76,6 +76,12 @@ def writer(stack: str, user: str, job: str) -> LogRecord:
     return LogRecord(0, fact("log-facility"), fact("log-priority"), user, job, tag, "")
 
 
+def own(message: messages.IssuedMessage, time: int, stack: str, user: str, job: str) -> LogRecord:
+    """What TRMD says of its own start and end; it has no stack time. (trmdstat_fltopt)"""
+    tag = f"{fact('log-tag').format(stack=stack)}[{fact('log-pid')}]"
+    return LogRecord(time, "daemon", "info", user, job, tag, str(message))
+
+
 def _message(event: FilterEvent | Change) -> messages.IssuedMessage:
     return change(event) if isinstance(event, Change) else message(event)
 
