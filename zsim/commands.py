@@ -3,7 +3,8 @@
     @command("VARY TCPIP,{stack},OBEYfile,{dsn}")
 
 The verb is separated by blanks or a comma, operands by commas; the capitals of a keyword are its shortest form;
-`{name}` takes an operand, which may be empty; `{name...}` takes all that remain. Quoted operands keep case, the rest is folded.
+`{name}` takes an operand, which may be empty; `{name...}` takes all that remain. Quoted operands keep case, the rest
+is folded.
 """
 
 from __future__ import annotations

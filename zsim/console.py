@@ -40,7 +40,7 @@ def run(system: System, text: str) -> Reply:
     if typed in OTHER_VERBS:
         return _not_modelled(text.strip())
     if verb_known(text, COMMANDS):
-        return Reply((messages.IEE535I(verb=typed),), done=False)
+        return Reply((messages.IEE535I(verb=VERBS.get(typed, typed)),), done=False)
     known = sorted({*VERBS, *VERBS.values()})
     hint = did_you_mean(typed, known, "S, P, C, F, D and V are")
     wrong = finding("bad-system", _HERE, what=f"{typed} is no operator command", hint=hint)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from zsim import undo
 from zsim.clock import zone_offset
 from zsim.facts import choice, fact
 from zsim.files import Files, Problem, file_name
@@ -49,7 +50,7 @@ _KEYS = {
 }  # fmt: skip
 _TASK_KEYS = {"program", "user", "options", "environment", "file", "start"}
 # At the top of a folder: not z/OS UNIX files.
-_RESERVED = {SETTINGS, STATE, f"{STATE}-wal", f"{STATE}-shm", f"{STATE}-journal", "captures", "README.md"}
+_RESERVED = {SETTINGS, STATE, "captures", "README.md"}  # and what begins with state.db-
 LARGEST_TEXT = 64 * 1024 * 1024  # octets; a configuration file or log beyond this is not read as text
 MOST_FILES = 20_000
 
@@ -284,7 +285,7 @@ class _Folder:
                     yield self._add(shown, each)
         taken = {path.resolve() for path in self.mapped.values()}
         for top in sorted(self.place.folder.iterdir()):
-            if top.name not in _RESERVED and top.name[0] != "." and not any(_inside(top, path) for path in taken):
+            if not _reserved(top.name) and top.name[0] != "." and not any(_inside(top, path) for path in taken):
                 yield from self._below(top)
 
     def _below(self, top: Path) -> Iterator[tuple[str, str]]:
@@ -319,6 +320,11 @@ class _Folder:
             return Problem(f"byte {why.start} is no {self.codepage}")
 
 
+def _reserved(top: str) -> bool:
+    """A name at the top of a folder that is no z/OS UNIX file."""
+    return top in _RESERVED or top.startswith(f"{STATE}-")
+
+
 def _inside(folder: Path, path: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
@@ -344,8 +350,8 @@ def decode(octets: bytes, codepage: str) -> str:
 
 
 def save_files(system: System, place: Place) -> None:
-    """Write what the system appended to or replaced in its z/OS UNIX files; a bundled system's is forgotten.
-    Raises ProfileError."""
+    """Write what the system appended to or replaced in its z/OS UNIX files; a bundled system's is forgotten. Until the
+    command is kept it can be taken back (see undo.py). Raises ProfileError."""
     if place.bundled:
         system.files.appended.clear()
         return
@@ -360,18 +366,23 @@ def save_files(system: System, place: Place) -> None:
 def _write(place: Place, path: str, parts: Iterable[str | memoryview], append: bool, files: Files) -> None:
     """One file below the folder; no link is followed out of it."""
     target = place.folder / path.lstrip("/")
-    reserved = path.lstrip("/").split("/")[0] in _RESERVED
-    if reserved or any(_inside(each, target) or _inside(target, each) for each in map(Path, files.closed)):
+    closed = any(_inside(each, target) or _inside(target, each) for each in map(Path, files.closed))
+    if closed or _reserved(path.lstrip("/").split("/")[0]):
         raise ProfileError(f"{path}: is no z/OS UNIX file of {place.name}; write below /var, /tmp or /u")
     if not _inside(place.folder, target):
         raise ProfileError(f"{path}: a link in {place.name} leads out of its folder; nothing was written")
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_NOFOLLOW", 0)
     try:
+        undo.note(place.folder, path, append)
         file_mode, folder_mode = files.modes.get(path, (None, None))
         for folder in reversed(target.relative_to(place.folder).parents[:-1]):
             (place.folder / folder).mkdir(mode=0o755 if folder_mode is None else folder_mode | 0o700, exist_ok=True)
         mode = 0o644 if file_mode is None else file_mode | 0o600  # the owner is zsim, which has to go on writing
+        octets = (part.encode() if isinstance(part, str) else part for part in parts)
+        if not append:
+            undo.replace(place.folder, target, b"".join(octets), mode)
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         with os.fdopen(os.open(target, flags, mode), "wb") as file:
-            file.writelines(part.encode() if isinstance(part, str) else part for part in parts)
+            file.writelines(octets)
     except OSError as why:
         raise ProfileError(f"{path}: cannot be written in {place.name}: {why.strerror}") from None

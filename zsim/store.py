@@ -13,15 +13,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from zsim import profiles
+from zsim import profiles, undo
 from zsim.clock import SECOND
 from zsim.later import Later
 from zsim.profiles import Place, ProfileError
 from zsim.racf.database import Racf
+from zsim.started import Task, lend
 from zsim.system import Reading, System
 from zsim.tasks.dmd import Dmd
 from zsim.tasks.pagent import Configured
@@ -37,6 +39,7 @@ STATE = "state"
 SETS = ("default", "policy")
 FILTERS, HITS = "{}.filters", "{}.hits"
 CONFIGURED = "configured"
+COMMAND = "command"  # number of the last command that wrote to files (see undo.py)
 
 
 @dataclass
@@ -49,6 +52,9 @@ class State:
     readings: dict[str, Reading]
     dmd: Dmd = field(default_factory=Dmd)
     racf: Racf | None = None
+    tasks: dict[str, Task] = field(default_factory=dict)  # as they were started; `running` is what older ones have
+    jobs: int = 0
+    displays: int = 0
 
 
 def wall_clock() -> int:
@@ -77,38 +83,61 @@ def _uncollected() -> Iterator[None]:
 
 @contextmanager
 def session(place: Place, write: bool, now: int | None = None) -> Iterator[System]:
-    """A started system. With `write` what it does is kept when the block ends without an exception."""
-    system = profiles.open_system(place)
+    """A started system. With `write` what it does is kept when the block ends without an exception, files and memory
+    together. Commands on one system wait for each other, for up to WAIT seconds."""
     if place.bundled:
-        yield started(system, now)
+        yield started(profiles.open_system(place), now)
         return
     path = place.folder / profiles.STATE
-    try:
-        connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
-    except sqlite3.Error as why:
-        raise ProfileError(f"{path}: cannot be opened: {why}") from None
+    if not path.exists():
+        profiles.open_system(place)  # nothing is made in a folder that cannot be read as a system
+    connection = connect(path)
+    number, kept_it = 0, False
     try:
         old = _version(connection) < SCHEMA
-        connection.execute("BEGIN IMMEDIATE" if write or old else "BEGIN")
+        alone = write or old or undo.left(place.folder)
+        connection.execute("BEGIN IMMEDIATE" if alone else "BEGIN")
         version = _version(connection)
         if version < SCHEMA:
-            with _damage(path.name):
+            with damage(path.name):
                 _migrate(connection, version)
-        kept = _Kept(connection, path.name)
+        kept = Kept(connection, path.name)
+        if alone:
+            undo.recover(place.folder, kept.read(COMMAND, int, b"0"))
+            number = kept.read(COMMAND, int, b"0") + 1
+            undo.begin(place.folder, number)
+        system = profiles.open_system(place)  # with the files that the last command left
         if version:
-            _restore(system, kept)
+            restore(system, kept)
             system.clock.advance_to(wall_clock() if now is None else now)
         else:
             started(system, now)
         yield system
         if write or old:
             profiles.save_files(system, place)
-            _save(system, kept)
+            save(system, kept)
+            if undo.touched(place.folder, number):
+                kept.put(COMMAND, str(number).encode())
+            else:
+                undo.forget(place.folder, number)
             connection.execute("COMMIT")
+            kept_it = True
+            undo.forget(place.folder, number)
     except sqlite3.DatabaseError as why:
         raise ProfileError(f"{path}: {why}; if it is damaged, remove it: the system then starts anew") from None
+    except OSError as why:
+        raise ProfileError(f"{place.name}: {why}") from None
     finally:
+        if number and not kept_it:
+            undo.recover(place.folder, number - 1)
         connection.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+    except sqlite3.Error as why:
+        raise ProfileError(f"{path}: cannot be opened: {why}") from None
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -153,7 +182,7 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
     connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
-class _Kept:
+class Kept:
     """The parts as the database has them, and what was made of them."""
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
@@ -161,10 +190,10 @@ class _Kept:
         self.octets: dict[str, bytes] = dict(connection.execute("SELECT name, octets FROM part"))
         self.given: dict[str, Later[Any]] = {}
 
-    def read(self, part: str, type: Any) -> Any:
+    def read(self, part: str, type: Any, otherwise: bytes = b"[]") -> Any:
         """One part. Raises ProfileError when it is damaged."""
-        with _damage(self.name), _uncollected():
-            return msgspec.json.decode(self.octets.get(part, b"[]"), type=type)
+        with damage(self.name), _uncollected():
+            return msgspec.json.decode(self.octets.get(part, otherwise), type=type)
 
     def later(self, part: str, type: Any) -> Later[Any]:
         """The items of a part, decoded when they are used."""
@@ -183,14 +212,14 @@ class _Kept:
 
 
 @contextmanager
-def _damage(name: str) -> Iterator[None]:
+def damage(name: str) -> Iterator[None]:
     try:
         yield
     except (msgspec.MsgspecError, LookupError) as why:
         raise ProfileError(f"{name}: {why}; remove it: the system then starts anew") from None
 
 
-def _restore(system: System, kept: _Kept) -> None:
+def restore(system: System, kept: Kept) -> None:
     state = kept.read(STATE, State)
     if state.stack.name != system.stack.name:
         raise ProfileError(
@@ -205,11 +234,23 @@ def _restore(system: System, kept: _Kept) -> None:
     system.configured, system.dmd = kept.later(CONFIGURED, list[Configured]), state.dmd
     system.racf = state.racf
     system.start_racf()  # for a memory from before there was one
+    _restore_tasks(system, state)
+
+
+def _restore_tasks(system: System, state: State) -> None:
+    """What runs goes on with what it was started with, whatever its procedure says by now."""
+    system.jobs, system.displays = state.jobs, state.displays
+    if not state.tasks:
+        system.read_procedures()
+    for name, task in state.tasks.items():
+        if task.running or name not in system.tasks or not system.tasks[name].program:
+            system.tasks[name] = task
     for task in system.tasks.values():
         task.running = state.running.get(task.name, False)
+        lend(system.files, task)
 
 
-def _save(system: System, kept: _Kept) -> None:
+def save(system: System, kept: Kept) -> None:
     stack, running = system.stack, {task.name: task.running for task in system.tasks.values()}
     bare: dict[str, Any] = {}
     for name in SETS:
@@ -219,4 +260,5 @@ def _save(system: System, kept: _Kept) -> None:
         kept.write(HITS.format(name), found.hits if found is not None else ())
     kept.write(CONFIGURED, system.configured)
     state = State(replace(stack, **bare), system.clock.now, running, system.readings, system.dmd, system.racf)
+    state.tasks, state.jobs, state.displays = system.tasks, system.jobs, system.displays
     kept.put(STATE, msgspec.json.encode(state))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from systems import LOG, NOW, PROFILE, RAW_IP, policy, policy_system, rule, tcp
+from systems import NOW, PROFILE, RAW_IP, log_of, policy, policy_system, rule, tcp
 
 import engine
 
@@ -49,7 +49,7 @@ def test_without_it__packets_are_judged_and_nothing_is_logged(job) -> None:
     assert system.console(f"P {job}").done
     send(system)
     assert matches(system) == 1
-    assert system.files.get(LOG) is None
+    assert log_of(system) == []
 
 
 def test_agent__that_stops_leaves_its_filters() -> None:

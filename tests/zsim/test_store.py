@@ -59,7 +59,7 @@ def test_session__writes_what_changed(place) -> None:
     assert changed(place, lambda system: list(system.stack.policy.filters)) == set()
     assert changed(place, lambda system: system.shell("ipsec -f default")) == {store.STATE}
     assert changed(place, lambda system: system.shell("ipsec -F add srcip 10.9.9.9 destip all dir inbound -N x")) == {
-        store.STATE
+        store.STATE, store.COMMAND
     }
 
     def count(system):
