@@ -86,11 +86,19 @@ def session(place: Place, write: bool, tell_changes: bool = True) -> Iterator[Sy
         for name in system.changed_files(RACF) if tell_changes else ():
             tell_note(f"{name} changed since RACF was made from it; zsim tso - carries out commands from a file")
         for task in system.tasks.values() if tell_changes else ():
-            for name in system.changed_files(task.name):
-                tell_note(
-                    f"{name} changed since it was read; {_INSTALLS[task.program].format(job=task.job, file=name)}"
-                )
+            for name in system.changed_files(task.name) if task.program else ():
+                how = _INSTALLS[task.program].format(job=task.job, file=name)
+                if name == task.procedure:
+                    how = f'zsim console "P {task.job}" and "S {task.name}" start it anew'
+                tell_note(f"{name} changed since it was read; {how}")
         yield system
+        shown, more = system.seen()
+        tell_console(shown[:MOST_TOLD])
+        if more := more + len(shown[MOST_TOLD:]):
+            tell_note(f"and {more:,} more lines on the console")
+
+
+MOST_TOLD = 20  # messages that the console shows unasked, when a command typed elsewhere brings them
 
 
 # How an edited file is put in force, by the program that reads it.
@@ -192,10 +200,13 @@ def compiling() -> Iterator[None]:
 
 
 def tell_lost(system: System, logged: int) -> None:
-    """Records that nobody writes: TRMD or syslogd is down."""
-    down = [task.job for task in system.tasks.values() if task.program in (TRMD, SYSLOGD) and not task.running]
-    if logged and down:
-        tell_note(f"{logged:,} verdicts were to be logged and were not: {' and '.join(down)} not running")
+    """Records that nobody writes: TRMD is down, or syslogd is and they reach the console."""
+    trmd, syslogd = system.task_of(TRMD), system.task_of(SYSLOGD)
+    if logged and (trmd is None or not trmd.running):
+        tell_note(f"{logged:,} verdicts were to be logged and were not: {trmd.job if trmd else 'TRMD'} not running")
+    elif logged and (syslogd is None or not syslogd.running):
+        name = syslogd.job if syslogd else "SYSLOGD"
+        tell_note(f"{logged:,} verdicts reached the console and no file: {name} not running")
 
 
 def depends_on(system: System) -> list[dict[str, Any]]:
