@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # The modules at the edge, which alone read files, sockets, databases and the wall clock.
-EDGE = ("zsim.profiles", "zsim.store", "zsim.undo", "zsim.cli", "zsim.packets", "zsim.captures", "zsim.demo")
+EDGE = ("zsim.profiles", "zsim.store", "zsim.undo", "zsim.memory", "zsim.cli", "zsim.packets", "zsim.captures", "zsim.demo")
 
 # Where the modules of zsim stand. A module imports from its own height and from below, never from above; one
 # without a place fails the test, because somebody has to say where it belongs.
@@ -28,7 +28,7 @@ HEIGHTS = (
     ("authority", "console", "defence", "system"),
     ("bench", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
-    ("", "profiles", "store", "undo"),
+    ("", "memory", "profiles", "store", "undo"),
     ("cli", "demo", "web", "__main__"),
 )  # fmt: skip
 

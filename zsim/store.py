@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -88,24 +88,7 @@ def session(place: Place, write: bool, now: int | None = None) -> Iterator[Syste
     if place.bundled:
         yield started(profiles.open_system(place), now)
         return
-    path = place.folder / profiles.STATE
-    if not path.exists():
-        profiles.open_system(place)  # nothing is made in a folder that cannot be read as a system
-    connection = connect(path)
-    number, kept_it = 0, False
-    try:
-        old = _version(connection) < SCHEMA
-        alone = write or old or undo.left(place.folder)
-        connection.execute("BEGIN IMMEDIATE" if alone else "BEGIN")
-        version = _version(connection)
-        if version < SCHEMA:
-            with damage(path.name):
-                _migrate(connection, version)
-        kept = Kept(connection, path.name)
-        if alone:
-            undo.recover(place.folder, kept.read(COMMAND, int, b"0"))
-            number = kept.read(COMMAND, int, b"0") + 1
-            undo.begin(place.folder, number)
+    with _transaction(place, write) as (_, kept, old, version):
         system = profiles.open_system(place)  # with the files that the last command left
         if version:
             restore(system, kept)
@@ -116,19 +99,52 @@ def session(place: Place, write: bool, now: int | None = None) -> Iterator[Syste
         if write or old:
             profiles.save_files(system, place)
             save(system, kept)
+
+
+@contextmanager
+def changing(place: Place) -> Iterator[tuple[sqlite3.Connection, Kept]]:
+    """The database of a folder, to change as one command does."""
+    with _transaction(place, True) as (connection, kept, _, _):
+        yield connection, kept
+
+
+@contextmanager
+def _transaction(place: Place, write: bool) -> Iterator[tuple[sqlite3.Connection, Kept, bool, int]]:
+    """One command's time with the database: its parts, whether it had to be brought up, and from which schema. What the
+    block did to the database and to files (see undo.py) is kept together, or not at all. Raises ProfileError."""
+    path = place.folder / profiles.STATE
+    if not path.exists():
+        profiles.open_system(place)  # nothing is made in a folder that cannot be read as a system
+    connection = connect(path)
+    number, is_kept = 0, False
+    try:
+        old = _version(connection) < SCHEMA
+        alone = write or old or undo.left(place.folder)
+        connection.execute("BEGIN IMMEDIATE" if alone else "BEGIN")
+        version = _version(connection)
+        if version < SCHEMA:
+            with damage(path.name):
+                _migrate(connection, version)
+        kept = Kept(connection, path.name, dict(connection.execute("SELECT name, octets FROM part")))
+        if alone:
+            undo.recover(place.folder, kept.read(COMMAND, int, b"0"))
+            number = kept.read(COMMAND, int, b"0") + 1
+            undo.begin(place.folder, number)
+        yield connection, kept, old, version
+        if write or old:
             if undo.touched(place.folder, number):
                 kept.put(COMMAND, str(number).encode())
             else:
                 undo.forget(place.folder, number)
             connection.execute("COMMIT")
-            kept_it = True
+            is_kept = True
             undo.forget(place.folder, number)
     except sqlite3.DatabaseError as why:
         raise ProfileError(f"{path}: {why}; if it is damaged, remove it: the system then starts anew") from None
     except OSError as why:
         raise ProfileError(f"{place.name}: {why}") from None
     finally:
-        if number and not kept_it:
+        if number and not is_kept:
             undo.recover(place.folder, number - 1)
         connection.close()
 
@@ -148,11 +164,11 @@ def _version(connection: sqlite3.Connection) -> int:
     return version
 
 
-_PART = "CREATE TABLE part (name TEXT PRIMARY KEY, octets BLOB NOT NULL)"
+PART = "CREATE TABLE part (name TEXT PRIMARY KEY, octets BLOB NOT NULL)"
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    connection.execute(_PART)
+    connection.execute(PART)
 
 
 def _migrate_1_to_2(connection: sqlite3.Connection) -> None:
@@ -167,7 +183,7 @@ def _migrate_1_to_2(connection: sqlite3.Connection) -> None:
             parts[FILTERS.format(name)], parts[HITS.format(name)] = found.pop("filters"), found.pop("hits")
             stack[name] = msgspec.Raw(msgspec.json.encode({**found, "filters": []}))
     parts[STATE] = msgspec.Raw(msgspec.json.encode({**state, "stack": stack}))
-    connection.execute(_PART)
+    connection.execute(PART)
     connection.executemany("INSERT INTO part VALUES (?, ?)", [(name, bytes(raw)) for name, raw in parts.items()])
     connection.execute("DROP TABLE system")
 
@@ -185,10 +201,14 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
 class Kept:
     """The parts as the database has them, and what was made of them."""
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
-        self.connection, self.name = connection, name
-        self.octets: dict[str, bytes] = dict(connection.execute("SELECT name, octets FROM part"))
+    def __init__(self, connection: sqlite3.Connection | None, name: str, octets: dict[str, bytes]) -> None:
+        self.connection, self.name, self.octets = connection, name, octets
         self.given: dict[str, Later[Any]] = {}
+
+    @classmethod
+    def of(cls, parts: Mapping[str, bytes], name: str) -> Kept:
+        """Parts that are in no database."""
+        return cls(None, name, dict(parts))
 
     def read(self, part: str, type: Any, otherwise: bytes = b"[]") -> Any:
         """One part. Raises ProfileError when it is damaged."""
@@ -208,6 +228,7 @@ class Kept:
 
     def put(self, part: str, octets: bytes) -> None:
         if octets != self.octets.get(part):
+            assert self.connection is not None
             self.connection.execute("INSERT OR REPLACE INTO part VALUES (?, ?)", (part, octets))
 
 

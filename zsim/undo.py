@@ -123,8 +123,10 @@ def _take_back(folder: Path, told: dict[str, Any]) -> bool:
         os.truncate(target, size)
     elif isinstance(octets, str):
         replace(folder, target, base64.b64decode(octets), 0o600)
-    elif target.is_file():
+    elif target.is_file() and set(told) == {"file"}:
         target.unlink()
+    else:
+        return False
     return True
 
 

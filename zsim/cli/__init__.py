@@ -25,6 +25,7 @@ MODULES = {
     "traffic": ("replay", "decode", "send", "bench"),
     "logs": ("logstat",),
     "authority": ("tso", "explain-access"),
+    "state": ("state",),
 }
 COMMANDS = {name: module for module, names in MODULES.items() for name in names}
 
