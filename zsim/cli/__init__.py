@@ -26,6 +26,7 @@ MODULES = {
     "logs": ("logstat",),
     "authority": ("tso", "explain-access"),
     "state": ("state",),
+    "shell": ("shell",),
 }
 COMMANDS = {name: module for module, names in MODULES.items() for name in names}
 
