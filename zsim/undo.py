@@ -140,5 +140,9 @@ def replace(folder: Path, target: Path, octets: bytes, mode: int) -> None:
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW, 0o600), "wb") as file:
         file.write(octets)
-    os.chmod(part, mode)
-    os.replace(part, target)
+    try:
+        os.chmod(part, mode)
+        os.replace(part, target)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
