@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from zsim import messages
 from zsim.commands import Command, Reply, command
 from zsim.config import dmd as language
 from zsim.config import pagentconf
+from zsim.config.source import Source
 from zsim.facts import fact
 from zsim.files import file_name
 from zsim.findings import ERROR, Finding, Where, did_you_mean, finding
@@ -50,18 +52,45 @@ def begin(system: System, task: Task) -> tuple[list[IssuedMessage], list[Finding
         else:
             variables = pagentconf.environment(source)
             where = pagentconf.place_of(source, "DMD_FILE") or where
+            findings += _remarks(source, variables)
     system.dmd = Dmd()
     name, read = _configuration(system, variables.get("DMD_FILE") or fact("dmd-file"), where)
     findings += read.findings
     if read.failed:
         task.running = False
-        return [messages.DMD_FAILED(file=name), messages.DMD_ENDED()], findings
+        return [*_ctrace(system, variables), messages.DMD_FAILED(file=name), messages.DMD_ENDED()], findings
     system.dmd.config = read.config
     system.dmd.filters, issued = _kept(system, daemon.EVERYWHERE)
+    issued = [*_ctrace(system, variables), *issued]
     issued += _restore(system)
     effect = daemon.configure(system.dmd, read.config, name, system.stacks, system.clock.now)
     _deliver(system, effect)
     return [*issued, *effect.issued, messages.DMD_READY()], findings
+
+
+# Environment variables of DMD; those that change nothing here. (dmd_run_time_environment, ctracedmd)
+VARIABLES = ("DMD_FILE", "DMD_PIDFILE", "DMD_CTRACE_MEMBER", "DMD_CODEPAGE")
+KEPT_VARIABLES = ("DMD_PIDFILE", "DMD_CODEPAGE")
+PARMLIB, CTRACE_MEMBER = "SYS1.PARMLIB", "CTIDMD00"
+
+
+def _remarks(source: Source, variables: Mapping[str, str]) -> Iterator[Finding]:
+    """What is doubtful in an environment: a variable that DMD does not know, one that changes nothing."""
+    for name in variables:
+        where = pagentconf.place_of(source, name) or Where(source.name)
+        if name in KEPT_VARIABLES:
+            yield finding("kept", where, what=name)
+        elif name.startswith("DMD_") and name not in VARIABLES:
+            hint = did_you_mean(name, VARIABLES, f"it knows {', '.join(VARIABLES)}")
+            yield finding("ignored-attribute", where, name=name, statement="the environment of DMD", hint=hint)
+
+
+def _ctrace(system: System, variables: Mapping[str, str]) -> list[IssuedMessage]:
+    """Without its member DMD traces with the defaults and says so; a system without SYS1.PARMLIB is not asked."""
+    names = system.files.names
+    member = variables.get("DMD_CTRACE_MEMBER", CTRACE_MEMBER).upper()
+    missing = any(name.startswith(f"{PARMLIB}(") for name in names) and f"{PARMLIB}({member})" not in names
+    return [messages.IEE538I(member=member)] if missing else []
 
 
 def _configuration(system: System, file: str, where: Where) -> tuple[str, language.Read]:

@@ -265,3 +265,37 @@ def test_syslogd__configuration_by_option_and_by_variable() -> None:
         system.files.names["/etc/other.conf"] = "etc/other.conf"
         system.start(NOW)
         assert system.files.get("/trmd1") is not None
+
+
+# ---- DMD ------------------------------------------------------------------------------------------------------
+
+DMD = """\
+//DMD EXEC PGM=DMD,REGION=0K,TIME=NOLIMIT,
+// PARM='ENVAR("_CEE_ENVFILE_S=DD:STDENV")/'
+//* DMD_FILE=/etc/security/dmd.conf
+//STDENV DD *
+DMD_FILE=//'USER.CONFIG(DMD)'
+DMD_FIEL=/etc/dmd.conf
+DMD_CODEPAGE=IBM-1047
+//SYSPRINT DD SYSOUT=*
+"""
+
+
+def test_dmd__with_its_environment_in_the_procedure() -> None:
+    system = with_procedures(DMD=DMD)
+    system.files.text["USER.CONFIG(DMD)"] = "DmStackConfig TCPIP\n{\n  Mode Simulate\n}\n"
+    system.files.names["USER.CONFIG(DMD)"] = "DMD"
+    _, findings = system.start(NOW)
+    assert [(each.id, each.where.line) for each in findings if each.where.source == "SYS1.PROCLIB(DMD)"] == [
+        ("ignored-attribute", 6),
+        ("kept", 7),
+    ]
+    assert "  FILE: //'USER.CONFIG(DMD)'" in said(system, "F DMD,DISPLAY")
+
+
+@pytest.mark.parametrize(("member", "told"), [("CTIDMD00", False), ("CTIOTHER", True)])
+def test_dmd__without_its_trace_member_says_so(member, told) -> None:
+    system = with_procedures(DMD="//DMD EXEC PGM=DMD\n")
+    system.files.names[f"SYS1.PARMLIB({member})"] = member
+    issued, _ = system.start(NOW)
+    assert ("IEE538I CTIDMD00 MEMBER NOT FOUND IN PARMLIB" in [str(each) for each in issued]) is told
