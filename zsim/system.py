@@ -290,7 +290,7 @@ class System:
     def changed_files(self, name: str) -> list[str]:
         """Files whose text is no longer what a task, or RACF, read in them; one that was missing may be there now."""
         task, read = self.tasks.get(name), dict(self.readings.get(name, Reading({}, ())).files)
-        if task is not None and task.procedure:
+        if task is not None and task.procedure and task.running:
             read[task.procedure] = task.read
         return [file for file, before in read.items() if digest(self.files.get(file)) != before]
 

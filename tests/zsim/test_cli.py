@@ -168,6 +168,20 @@ def test_folder__option_in_front_of_the_command(mysys) -> None:
     assert matches(mysys) == 1
 
 
+def test_folder__edited_procedure_asks_for_a_new_start(mysys) -> None:
+    zsim("ipsec", "-s", str(mysys), "-f", "display")
+    for name in ("TRMD", "CPAGENT", "DMD", "SYSLOGD", "TCPIP"):
+        path = mysys / "datasets/USER.Z24C.PROCLIB" / name
+        path.write_text(path.read_text() + "//* changed\n")
+    told = zsim("ipsec", "-s", str(mysys), "-f", "display").stderr
+    how = 'zsim console "P TRMD1" and "S TRMD" start it anew'
+    assert f"USER.Z24C.PROCLIB(TRMD) changed since it was read; {how}" in told
+    assert told.count("changed since it was read") == 5
+    zsim("console", "-s", str(mysys), "P TRMD1")
+    zsim("console", "-s", str(mysys), "S TRMD")
+    assert "PROCLIB(TRMD)" not in zsim("ipsec", "-s", str(mysys), "-f", "display").stderr
+
+
 def test_folder__corrected_policy_leaves_no_doubt(mysys) -> None:
     edit(mysys, "PAGEIPSE", "IpFilterRuleRef           icmpreply", "IpFilterRuleRef           nosuch")
     assert zsim("replay", "-s", str(mysys), PING).exit_code == 1

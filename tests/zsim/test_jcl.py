@@ -114,15 +114,16 @@ NO_CONTINUATION = ("syntax", 1, 1, "a statement goes on between columns 4 and 16
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("//X EXEC PMG=DMD\n", [("unknown-statement", 1, 10, "did you mean PGM?"), NO_PROGRAM]),
+        ("//X EXEC PMG=DMD\n", [("syntax", 1, 10, "did you mean PGM?")]),
         ("//X EXCE PGM=DMD\n", [("unknown-statement", 1, 5, "did you mean EXEC?")]),
-        ("//X EXEC PGM=DMD\n//Y DD DNS=A.B\n", [("unknown-statement", 2, 8, "did you mean DSN?")]),
+        ("//X EXEC PGM=DMD\n//Y DD DNS=A.B\n", [("syntax", 2, 8, "did you mean DSN?")]),
         ("//X PROC OPT=A\n//X EXEC PGM=DMD,PARM=&OTP\n", [("undefined-name", 2, 18, "did you mean OPT?")]),
         ("//X EXEC PGM=DMD,\n//Y DD DUMMY\n", [NO_CONTINUATION]),
         ("//X EXEC PGM=DMD,\n//                     PARM=A\n", [NO_CONTINUATION]),
         ("//X EXEC PGM=DMD,PARM='a\n", [NO_CONTINUATION]),
         ("//X EXEC PGM=DMD\nA=B\n", [("syntax", 2, 1, "begin the statement with //, or put DD * in front of data")]),
         ("//X EXEC PGM=DMD" + " " * 70 + "x\n", [("syntax", 1, 81, "records of JCL have 80 columns")]),
+        ("//X EXEC REGION=0M\n", [NO_PROGRAM]),
         ("//* nothing\n", [("missing-attribute", 1, 1, "add EXEC PGM=")]),
         ("", [("missing-attribute", 1, 1, "add EXEC PGM=")]),
     ],

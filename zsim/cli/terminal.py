@@ -87,10 +87,9 @@ def session(place: Place, write: bool, tell_changes: bool = True) -> Iterator[Sy
             tell_note(f"{name} changed since RACF was made from it; zsim tso - carries out commands from a file")
         for task in system.tasks.values() if tell_changes else ():
             for name in system.changed_files(task.name) if task.program else ():
-                how = _INSTALLS[task.program].format(job=task.job, file=name)
-                if name == task.procedure:
-                    how = f'zsim console "P {task.job}" and "S {task.name}" start it anew'
-                tell_note(f"{name} changed since it was read; {how}")
+                anew = 'zsim console "P {job}" and "S {name}" start it anew'
+                how = anew if name == task.procedure else _INSTALLS.get(task.program, anew)
+                tell_note(f"{name} changed since it was read; {how.format(job=task.job, name=task.name, file=name)}")
         yield system
         shown, more = system.seen()
         tell_console(shown[:MOST_TOLD])

@@ -283,8 +283,7 @@ def _keyword(statement: _Statement, part: str, offset: int, known: tuple[str, ..
     name = part.partition("=")[0].upper().partition(".")[0]
     if name not in known:
         hint = did_you_mean(name, known, f"see {statement.operation} in the JCL Reference")
-        language = f"{statement.operation} operand of JCL"
-        findings.append(finding("unknown-statement", statement.at(offset), word=name, language=language, hint=hint))
+        findings.append(_wrong(statement.at(offset), name, f"an operand of {statement.operation}", hint))
         return ""
     return name
 
@@ -292,7 +291,7 @@ def _keyword(statement: _Statement, part: str, offset: int, known: tuple[str, ..
 def _exec(
     statement: _Statement, symbols: Mapping[str, str], dds: dict[str, tuple[Dd, ...]], findings: list[Finding]
 ) -> Iterator[Step]:
-    program, parm, parm_where = "", "", statement.where
+    program, parm, parm_where, before = "", "", statement.where, len(findings)
     for part, offset in _split(statement.operands):
         if "=" not in part:
             why = "a procedure inside a procedure is not read"
@@ -307,8 +306,9 @@ def _exec(
             parm = _symbols(_plain(value), symbols, parm_where, findings)
         elif keyword in ("PROC", "PARMDD"):
             findings.append(finding("not-modelled", statement.at(offset), what=part, why="it is not read"))
-    if not program:
+    if not program and len(findings) == before:
         findings.append(finding("missing-attribute", statement.where, statement="EXEC", name="PGM="))
+    if not program:
         return
     yield Step(statement.name, program, parm, dds, statement.where, parm_where)
 
