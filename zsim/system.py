@@ -23,7 +23,7 @@ from zsim.commands import Reply
 from zsim.config import profile, syslogconf
 from zsim.facts import choosing
 from zsim.files import Files, unix_path
-from zsim.findings import ERROR, UNKNOWN, Finding, Where
+from zsim.findings import ERROR, UNKNOWN, Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage
 from zsim.racf import access, database, tso
 from zsim.racf import commands as racf_commands
@@ -205,9 +205,19 @@ class System:
         if task.program == defence.PROGRAM:
             return self._read(task, lambda task: Brought(*defence.begin(self, task)))
         if task.program == TRMD:
+            return self._start_trmd(task)
+        return [], []
+
+    def _start_trmd(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
+        """There is one TRMD for a stack, which has to be up; the default stack without -p. (trmd)"""
+        wanted = trmd.stack_of(task.options) or self.stack.name
+        if wanted in self.stacks:
             self._to_syslogd(self._told([messages.EZZ8495I()]), self._zone(task))
             return [messages.EZZ8495I(), messages.EZZ8500I()], []
-        return [], []
+        task.running = False
+        hint = did_you_mean(wanted, self.stacks, f"start {wanted} first")
+        found = finding("bad-system", task.where, what=f"{task.name} is for stack {wanted}, which is not up", hint=hint)
+        return [messages.EZZ8495I(), messages.EZZ8501I()], [found]
 
     def _read(self, task: Task, reader: Callable[[Task], Brought]) -> tuple[list[IssuedMessage], list[Finding]]:
         """Let a task read its files, and remember which they were and what was doubtful in them."""

@@ -93,6 +93,19 @@ def test_refused(command, first) -> None:
     assert str(reply.messages[0]).startswith(first)
 
 
+@pytest.mark.parametrize(
+    ("options", "hint"), [("-P TCPIP2", "did you mean TCPIP?"), ("-d 1 -p OTHER", "start OTHER first")]
+)
+def test_trmd__needs_its_stack(options, hint) -> None:
+    """trmd: one TRMD per stack, and the stack must be up first."""
+    system = unstarted(chain(PERMIT))
+    system.tasks["TRMD"].options = options
+    _, findings = system.start(NOW)
+    assert [each.remedy for each in findings if each.id == "bad-system"] == [hint]
+    send(system)
+    assert log_of(system) == []
+
+
 # ---- without syslogd ------------------------------------------------------------------------------------------
 
 

@@ -77,7 +77,8 @@ def shell(ctx: click.Context, system: str | None, user: str, file: str | None) -
 def _opener(place: Place) -> Open:
     """A folder is opened for each line, so that others can work on it too; a bundled system lives in between."""
     if not place.bundled:
-        return lambda: session(place, write=True)
+        told: set[str] = set()
+        return lambda: session(place, write=True, told=told)
     lasting = store.started(profiles.open_system(place), wall_clock())
 
     @contextmanager

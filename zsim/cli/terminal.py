@@ -81,15 +81,25 @@ def place_of(ctx: click.Context, system: str | None) -> Place:
 
 
 @contextmanager
-def session(place: Place, write: bool, tell_changes: bool = True) -> Iterator[System]:
+def session(
+    place: Place, write: bool, tell_changes: bool = True, told: set[str] | None = None
+) -> Iterator[System]:  # fmt: skip
+    """The system for one command; edits that wait to be installed are told, but none that is in `told`."""
+    told = set() if told is None else told
     with store.session(place, write, wall_clock()) as system:
+        notes = []
         for name in system.changed_files(RACF) if tell_changes else ():
-            tell_note(f"{name} changed since RACF was made from it; zsim tso - carries out commands from a file")
+            notes.append(f"{name} changed since RACF was made from it; zsim tso - carries out commands from a file")
         for task in system.tasks.values() if tell_changes else ():
             for name in system.changed_files(task.name) if task.program else ():
                 anew = 'zsim console "P {job}" and "S {name}" start it anew'
                 how = anew if name == task.procedure else _INSTALLS.get(task.program, anew)
-                tell_note(f"{name} changed since it was read; {how.format(job=task.job, name=task.name, file=name)}")
+                how = how.format(job=task.job, name=task.name, file=name)
+                notes.append(f"{name} changed since it was read; {how}")
+        for note in notes:
+            if note not in told:
+                tell_note(note)
+        told |= set(notes)
         yield system
         shown, more = system.seen()
         tell_console(shown[:MOST_TOLD])
