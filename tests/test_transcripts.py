@@ -91,9 +91,10 @@ def matches(expected: list[str], actual: list[str]) -> bool:
 
 
 def same(expected: str, actual: str) -> bool:
-    """Is the line as expected, ` ...` in it standing for any text?"""
+    """Is the line as expected, three dots behind a blank standing for any text?"""
     parts = [re.escape(part) for part in re.split(r"\s+\.\.\.(?=\s|$)\s*", expected)]
-    return expected == actual or (len(parts) > 1 and re.fullmatch(r"\s.*".join(parts) + r"\s*", f"{actual} ") is not None)
+    found = re.fullmatch(r"\s.*".join(parts) + r"\s*", f"{actual} ") if len(parts) > 1 else None
+    return expected == actual or found is not None
 
 
 def lines_of(text: str) -> list[str]:

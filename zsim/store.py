@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,26 +127,37 @@ def _transaction(place: Place, write: bool) -> Iterator[tuple[sqlite3.Connection
                 _migrate(connection, version)
         kept = Kept(connection, path.name, dict(connection.execute("SELECT name, octets FROM part")))
         if alone:
-            undo.recover(place.folder, kept.read(COMMAND, int, b"0"))
-            number = kept.read(COMMAND, int, b"0") + 1
-            undo.begin(place.folder, number)
+            last = kept.read(COMMAND, int, b"0")
+            with _disk(place):
+                undo.recover(place.folder, last)
+                undo.begin(place.folder, last + 1)
+            number = last + 1
         yield connection, kept, old, version
         if write or old:
             if undo.touched(place.folder, number):
                 kept.put(COMMAND, str(number).encode())
             else:
-                undo.forget(place.folder, number)
+                with _disk(place):
+                    undo.forget(place.folder, number)
             connection.execute("COMMIT")
             is_kept = True
-            undo.forget(place.folder, number)
+            with _disk(place):
+                undo.forget(place.folder, number)
     except sqlite3.DatabaseError as why:
         raise ProfileError(f"{path}: {why}; if it is damaged, remove it: the system then starts anew") from None
-    except OSError as why:
-        raise ProfileError(f"{place.name}: {why}") from None
     finally:
         if number and not is_kept:
-            undo.recover(place.folder, number - 1)
+            with suppress(OSError):  # what cannot be taken back now, the next command takes back
+                undo.recover(place.folder, number - 1)
         connection.close()
+
+
+@contextmanager
+def _disk(place: Place) -> Iterator[None]:
+    try:
+        yield
+    except OSError as why:
+        raise ProfileError(f"{place.name}: its folder cannot be written: {why.strerror or why}") from None
 
 
 def connect(path: Path) -> sqlite3.Connection:

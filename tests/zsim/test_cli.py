@@ -807,3 +807,12 @@ def test_pipe__that_is_closed_early_leaves_no_traceback(tmp_path) -> None:
 
 def test_version__is_said() -> None:
     assert zsim("--version").exit_code == 0
+
+
+def test_console__is_kept_even_when_nobody_reads_the_answer(mysys) -> None:
+    """The reader of a pipe may be gone before the answer is written."""
+    program = [sys.executable, "-m", "zsim", "console", "-s", str(mysys), "P TRMD1"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1"}
+    with open(os.devnull) as nothing:  # not writable: every write fails
+        subprocess.run(program, stdout=nothing, stderr=subprocess.DEVNULL, env=environment, check=False)
+    assert "IEE341I TRMD1 NOT ACTIVE" in zsim("console", "-s", str(mysys), "P TRMD1").stdout

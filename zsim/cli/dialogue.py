@@ -18,10 +18,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
+from zsim.cli.operate import code_of
 from zsim.cli.terminal import FINE, FOUND, NOT_KNOWN, UNUSABLE, finding_text, graver
 from zsim.clock import LATEST, SECOND
-from zsim.commands import Reply
-from zsim.findings import NOTE, UNKNOWN, did_you_mean
+from zsim.findings import NOTE, did_you_mean
 from zsim.profiles import Place, ProfileError
 from zsim.system import System
 from zsim.unix import Answer
@@ -67,12 +67,6 @@ def _console(dialogue: Dialogue, system: System, typed: str) -> Said:
     reply = system.console(typed, dialogue.user)
     shown = (finding_text(system, each) for each in reply.findings if each.severity != NOTE)
     return Said("".join(f"{each}\n" for each in reply.messages), "".join(f"{each}\n" for each in shown), code_of(reply))
-
-
-def code_of(reply: Reply) -> int:
-    """The exit code of an operator command."""
-    unknown = any(each.severity == UNKNOWN for each in reply.findings)
-    return FINE if reply.done else NOT_KNOWN if unknown else FOUND
 
 
 def _sh(dialogue: Dialogue, system: System, typed: str) -> Said:
