@@ -98,7 +98,7 @@ def start(system: System, operands: str) -> Reply | None:
     made, found = _procedure(system, name, given)
     if made is None:
         return found
-    task = replace(made, name=shown)
+    task = replace(made, name=shown, loglevel=-1)
     if system.running(task.job) is not None:
         return Reply((messages.RUNNING(job=task.job),), done=False)
     system.tasks[shown] = task

@@ -266,3 +266,11 @@ def test_not_modelled__is_said(command) -> None:
     reply = policy_system(PERMIT).console(command)
     assert [each.id for each in reply.findings] == ["not-modelled"]
     assert (reply.messages, reply.done) == ((), False)
+
+
+def test_agent__that_starts_again_has_its_own_log_level() -> None:
+    system = policy_system(PERMIT)
+    system.console("F CPAGENT,LOGLEVEL,LEVEL=511")
+    system.console("P CPAGENT")
+    system.console("S CPAGENT")
+    assert system.tasks["CPAGENT"].loglevel == -1
