@@ -6,6 +6,7 @@ import pytest
 from systems import NOW, PROFILE, RAW_IP, chain, log_of, policy, policy_system, rule, tcp, unstarted
 
 import engine
+import zsim.system as image
 from zsim.clock import SECOND
 
 PERMIT = policy(rule("ftp", source="10.1.0.2", dest="10.1.1.2", service="Protocol Tcp; Direction Inbound"))
@@ -151,15 +152,26 @@ def test_console__folds_as_was_seen() -> None:
     ]
 
 
-def test_console__holds_no_more_than_somebody_reads() -> None:
-    import zsim.system as image
-
+@pytest.mark.parametrize("compiled", [False, True])
+def test_console__holds_no_more_than_somebody_reads(compiled) -> None:
     system = policy_system(PERMIT)
     system.console("P SYSLOGD")
     many = [(NOW + at, SYN) for at in range(image.MOST_SHOWN + 7)]
-    system.receive(engine.frames_of(many, RAW_IP))
+    system.receive(engine.frames_of(many, RAW_IP, compiled))
     shown, more = system.seen()
     assert (len(shown), more) == (image.MOST_SHOWN, 7)
+    assert str(shown[0]).startswith("BPXF024I (START1) Dec 13 14:05:31 TRMD.TCPIP 16842781 : EZD0814I\nPacket permitted")
+
+
+def test_trmd__in_another_time_zone_writes_the_same_in_both_modes() -> None:
+    logs = []
+    for compiled in (False, True):
+        system = policy_system(PERMIT)
+        system.tasks["TRMD"].timezone = "EST5"
+        system.receive(engine.frames_of([(NOW, SYN), (NOW + SECOND, SYN)], RAW_IP, compiled))
+        logs.append(log_of(system))
+    assert logs[0] == logs[1]
+    assert [line[:15] for line in logs[0]] == ["Dec 13 09:05:31", "Dec 13 09:05:32"]
 
 
 # ---- the Policy Agent looks at its files ----------------------------------------------------------------------
