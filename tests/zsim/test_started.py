@@ -160,7 +160,7 @@ def test_console__holds_no_more_than_somebody_reads(compiled) -> None:
     system.receive(engine.frames_of(many, RAW_IP, compiled))
     shown, more = system.seen()
     assert (len(shown), more) == (image.MOST_SHOWN, 7)
-    assert str(shown[0]).startswith("BPXF024I (START1) Dec 13 14:05:31 TRMD.TCPIP 16842781 : EZD0814I\nPacket permitted")
+    assert str(shown[0]).startswith("BPXF024I (START1) Dec 13 14:05:31 TRMD.TCPIP 16842781 : EZD0814I\n")
 
 
 def test_trmd__in_another_time_zone_writes_the_same_in_both_modes() -> None:
