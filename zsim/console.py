@@ -408,6 +408,9 @@ OTHER_VARY_TCPIP = (
 )  # fmt: skip
 
 
+TCPIP_WORD = "TCPIP"  # the first operand, whatever the stack is called
+
+
 @command("VARY {operands...}")
 def vary(system: System, operands: str) -> Reply | None:
     """What else VARY does: not modelled; None where it is no command of the stack either."""
@@ -420,9 +423,6 @@ def vary(system: System, operands: str) -> Reply | None:
     hint = did_you_mean(words[2] if len(words) > 2 else "", known, f"V TCPIP,[stack], {', '.join(known)}")
     wrong = finding("bad-system", _HERE, what=f"V {operands} is no command of the stack", hint=hint)
     return Reply((messages.IEE535I(verb="VARY"),), (wrong,), False)
-
-
-TCPIP_WORD = "TCPIP"  # the first operand, whatever the stack is called
 
 
 # In this order: the first pattern that fits is meant.

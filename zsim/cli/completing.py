@@ -66,11 +66,11 @@ def offered(prompt: str, text: str, names: Names) -> list[tuple[str, int]]:
 
 def completions(prompt: str, text: str, names: Names) -> list[str]:
     """What the last word of `text` may become, sorted; with "" for text, what a line may begin with."""
+    at = max(text.rfind(sign) for sign in (" ,=" if prompt == "console" else " ")) + 1
+    head, word = text[:at], text[at:]
     if prompt == "console":
-        head, word = re.match(r"(.*?)([^ ,=]*)$", text, re.S).groups()  # type: ignore[union-attr]
         known = _console(re.split(r"[ ,]", head.upper().rstrip(" ,")) if head.strip() else [], names)
     else:
-        head, word = re.match(r"(.*?)(\S*)$", text, re.S).groups()  # type: ignore[union-attr]
         known = {"sh": _sh, "tso": _tso, "frames": _frames, "clock": _clock}[prompt](head.split(), names)
     if not head.strip():
         known = [*known, *(f"{each}>" for each in PROMPTS), *ENDS[:2]]
