@@ -342,8 +342,9 @@ def vary_tcpip(system: System, job: str, action: str, operand: str) -> Reply | N
     names = [task.job for task in system.tasks.values() if task.program == TCPIP and task.running]
     if not names or job not in ("", system.stack.name, *names):
         hint = did_you_mean(job, names, f"the stack is {names[0]}" if names else "start TCPIP first")
-        noted = finding("bad-system", Where("console", 1, 9), what=f"no stack {job or TCPIP} is running", hint=hint)
-        return Reply((messages.IEE341I(job=job or TCPIP),), (noted,), False)
+        wanted = job or system.stack.name
+        noted = finding("bad-system", Where("console", 1, 9), what=f"no stack {wanted} is running", hint=hint)
+        return Reply((messages.IEE341I(job=wanted),), (noted,), False)
     text = f"VARY TCPIP,{job},{action},{operand}"
     where = Where("console", 1, len(text) - len(operand) + 1)
     reply = run(system, operand.removeprefix("DSN="), where)

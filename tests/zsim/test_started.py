@@ -286,3 +286,9 @@ def test_agent__that_starts_again_has_its_own_log_level() -> None:
     system.console("P CPAGENT")
     system.console("S CPAGENT")
     assert system.tasks["CPAGENT"].loglevel == -1
+
+
+def test_vary__of_no_stack_names_the_one_there_would_be() -> None:
+    system = policy_system(PERMIT)
+    system.console("P TCPIP")
+    assert said(system, "V TCPIP,,START,ETH1") == ["IEE341I TCPIP NOT ACTIVE"]
