@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.arrays import is_compiled, take
     from engine.build import frame_back, frame_of, frames_of, icmp_error, sent_to_many, write_pcap
-    from engine.capture import MAGICS, CaptureError, Frames, part, read_capture, within
+    from engine.capture import MAGICS, NO_TIME, CaptureError, Frames, part, read_capture, within
     from engine.classify import Counters, FlowCache, classify, count
     from engine.compile import MatchTable, compile_rules
     from engine.datagrams import Datagram, Trains, reassemble
+    from engine.decap import decap, ethertypes
     from engine.fields import (
         COLUMN,
         COMPLETE,
@@ -36,7 +37,19 @@ if TYPE_CHECKING:
     from engine.headers import Headers, address, cell, decode, packet_of, row, select, values
     from engine.judge import VERDICTS, Judgement, Leg, RuleSet, judge, logged
     from engine.kernels import telling_compilation
-    from engine.linktypes import LINKTYPES, name_of
+    from engine.linktypes import ETHERTYPES, LINKTYPES, name_of
+    from engine.moments import all_at, dated
+    from engine.outcome import (
+        Comments,
+        decided,
+        every_row,
+        kinds,
+        legs_of,
+        rows_decided,
+        rows_with,
+        status_of,
+        translated,
+    )
     from engine.rewrite import rewrite
     from engine.rules import Rule, Test, matches
     from engine.sums import sums, tally
@@ -46,15 +59,18 @@ if TYPE_CHECKING:
 _HOME = {
     "arrays": "is_compiled take",
     "build": "frame_back frame_of frames_of icmp_error sent_to_many write_pcap",
-    "capture": "MAGICS CaptureError Frames part read_capture within",
+    "capture": "MAGICS NO_TIME CaptureError Frames part read_capture within",
     "classify": "Counters FlowCache classify count",
     "compile": "MatchTable compile_rules",
+    "decap": "decap ethertypes",
     "datagrams": "Datagram Trains reassemble",
     "fields": "COLUMN COMPLETE FIELD FIELDS FRAGMENT MALFORMED NOT_IP PARTIAL STATUSES TRUNCATED",
     "headers": "Headers address cell decode packet_of row select values",
     "judge": "VERDICTS Judgement Leg RuleSet judge logged",
     "kernels": "telling_compilation",
-    "linktypes": "LINKTYPES name_of",
+    "moments": "all_at dated",
+    "linktypes": "ETHERTYPES LINKTYPES name_of",
+    "outcome": "Comments decided every_row kinds legs_of rows_decided rows_with status_of translated",
     "rewrite": "rewrite",
     "rules": "Rule Test matches",
     "sums": "sums tally",
@@ -66,6 +82,7 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names.spl
 __all__ = [
     "COLUMN",
     "COMPLETE",
+    "ETHERTYPES",
     "FIELD",
     "FIELDS",
     "FRAGMENT",
@@ -74,11 +91,13 @@ __all__ = [
     "MAGICS",
     "MALFORMED",
     "NOT_IP",
+    "NO_TIME",
     "PARTIAL",
     "STATUSES",
     "TRUNCATED",
     "VERDICTS",
     "CaptureError",
+    "Comments",
     "Counters",
     "Datagram",
     "FlowCache",
@@ -94,17 +113,25 @@ __all__ = [
     "Trains",
     "Vantage",
     "address",
+    "all_at",
     "cell",
     "classify",
     "compile_rules",
     "count",
+    "dated",
+    "decap",
+    "decided",
     "decode",
+    "ethertypes",
+    "every_row",
     "frame_back",
     "frame_of",
     "frames_of",
     "icmp_error",
     "is_compiled",
     "judge",
+    "kinds",
+    "legs_of",
     "logged",
     "matches",
     "name_of",
@@ -116,12 +143,16 @@ __all__ = [
     "reassemble",
     "rewrite",
     "row",
+    "rows_decided",
+    "rows_with",
     "select",
     "sent_to_many",
+    "status_of",
     "sums",
     "take",
     "tally",
     "telling_compilation",
+    "translated",
     "values",
     "warm",
     "within",
@@ -138,7 +169,7 @@ def __getattr__(name: str) -> Any:
 
 
 class _Face(ModuleType):
-    """Keeps `engine.classify` the function when the module of that name is loaded, and `engine.judge` too."""
+    """Keeps `engine.classify` the function when the module of that name is loaded; `judge` and `decap` too."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (isinstance(value, ModuleType) and name in _MODULE):

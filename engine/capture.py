@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from engine.arrays import Array, blank, of_octets, zeros
+from engine.kernels.walk import NO_TIME as NO_TIME
 
 #: Frames handed out at a time. Columns of that many stay in a core's cache, and lie an odd number of cache lines
 #: apart, so that the columns of one packet do not fight for the same place in it.
@@ -43,7 +44,7 @@ class Frames(NamedTuple):
     start: Array  # i8[n]
     captured: Array  # u4[n]  octets there are
     length: Array  # u4[n]  octets there were on the wire
-    time: Array  # i8[n]  ns since the epoch; 0 where the capture gives none
+    time: Array  # i8[n]  ns since the epoch; NO_TIME where the capture gives none
     linktype: Array  # i4[n]
     number: int  # of the first frame in its capture, from 1
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs
@@ -56,8 +57,10 @@ def part(frames: Frames, first: int, last: int) -> Frames:
 
 
 def within(frames: Frames, low: int, high: int) -> Iterator[Frames]:
-    """The frames of a batch with low <= time < high, in runs."""
+    """The frames of a batch with low <= time < high, in runs; those without a time are in none."""
     from engine.kernels.count import inside
+
+    low = max(low, NO_TIME + 1)
 
     first = 0
     while first < frames.count:

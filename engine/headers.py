@@ -1,10 +1,10 @@
 """Frames -> Headers: a column per field of FIELDS and a status per packet.
 
 The outermost IP header counts: nothing is decapsulated and nothing reassembled. VLAN tags are passed over;
-PPPoE and MPLS are not IP, LLC only where SNAP says so. The data of a packet ends where its IP length says or where
-the frame was cut, whichever comes first; an IP length of 0 (left to the adapter) means all of the frame. A chain of
-IPv6 extensions is followed through hop-by-hop, routing, destination options and fragment headers, 16 of them at
-most; whatever else it meets, AH and ESP among them, is the upper layer.
+PPPoE and MPLS are not IP (but see engine.decap), LLC only where SNAP says so. The data of a packet ends where its IP
+length says or where the frame was cut, whichever comes first; an IP length of 0 (left to the adapter) means all of the
+frame. A chain of IPv6 extensions is followed through hop-by-hop, routing, destination options and fragment headers, 16
+of them at most; whatever else it meets, AH and ESP among them, is the upper layer.
 """
 
 import ipaddress
@@ -49,6 +49,9 @@ TRANSPORTS = (
     #         proto  header
     Transport(6,     20, ports=0, flags=12),
     Transport(17,    8,  ports=0),
+    Transport(33,    12, ports=0),  # DCCP
+    Transport(132,   12, ports=0),  # SCTP
+    Transport(136,   8,  ports=0),  # UDP-Lite
     Transport(1,     8,  type=0, code=1, versions=(4,)),
     Transport(58,    4,  type=0, code=1, versions=(6,)),
     Transport(89,    24, type=1),
@@ -88,6 +91,20 @@ def decode(frames: Frames) -> Headers:
     ipv6(data, start, captured, length, net, ether, n, upper, limit, value, status)
     transport(data, upper, limit, _layout(compiled), n, value, status)
     return Headers(value, status, n, bool(any_is(value, COLUMN["version"] * n, n, 6)))
+
+
+def carried(frames: Frames) -> tuple[Array, Array]:
+    """Where what each frame carries begins in its data (i8[n]), and its ethertype (i4[n]) as engine.kernels.decode
+    has it."""
+    from engine.kernels.decode import inner, link
+
+    compiled, n = is_compiled(frames.data), frames.count
+    value, status = blank("u4", COLUMNS * n, compiled), blank("u1", n, compiled)
+    net, upper, ether = blank("i8", n, compiled), blank("i8", n, compiled), blank("i4", n, compiled)
+    data, start, captured = frames.data, frames.start, frames.captured
+    link(data, start, captured, frames.linktype, _links(compiled), 0, n, net, ether, upper, value, status)
+    inner(data, start, captured, n, net, ether, status)
+    return net, ether
 
 
 def packet_of(frames: Frames, p: int) -> bytes:

@@ -11,6 +11,16 @@ ETHERTYPE, NIBBLE, FAMILY, FIXED, PPP, WIFI, RADIOTAP, NFLOG = range(1, 9)  # ho
 
 IPV4 = 0x0800
 IPV6 = 0x86DD
+PPPOE_SESSION, MPLS, MPLS_UPSTREAM = 0x8864, 0x8847, 0x8848
+
+#: Ethertypes of frames that are not IP and that people ask about (IEEE RA, IANA ieee-802-numbers).
+ETHERTYPES = {
+    0x0806: "ARP", 0x2000: "CDP", 0x22F0: "AVTP", 0x22F3: "TRILL", 0x6002: "DEC MOP", 0x6558: "Ethernet bridging",
+    0x8035: "RARP", 0x8100: "802.1Q", 0x8137: "IPX", 0x8808: "Ethernet flow control", 0x8809: "slow protocols",
+    0x8863: "PPPoE discovery", PPPOE_SESSION: "PPPoE", MPLS: "MPLS", MPLS_UPSTREAM: "MPLS upstream", 0x888E: "EAPOL",
+    0x8892: "PROFINET", 0x88A8: "802.1ad", 0x88CC: "LLDP", 0x88E5: "MACsec", 0x88E7: "802.1ah", 0x88F7: "PTP",
+    0x8902: "CFM", 0x8906: "FCoE", 0x893F: "802.1BR", 0x8903: "FabricPath", 0x9000: "loopback", 0x9100: "QinQ",
+}  # fmt: skip
 
 
 class Linktype(NamedTuple):
@@ -30,6 +40,7 @@ _ROWS = (
     Linktype(12,  "RAW",        NIBBLE,    0),   # the DLT value of most systems, found in old files
     Linktype(14,  "RAW",        NIBBLE,    0),   # the DLT value of OpenBSD
     Linktype(50,  "PPP_HDLC",    PPP,       0),
+    Linktype(51,  "PPP_ETHER",  FIXED,     0,  ethertype=PPPOE_SESSION),
     Linktype(101, "RAW",        NIBBLE,    0),
     Linktype(104, "C_HDLC",      ETHERTYPE, 4,  where=2),
     Linktype(105, "IEEE802_11",  WIFI,      0),
@@ -48,7 +59,7 @@ LINKTYPES = {row.number: row for row in _ROWS}
 #: Link types met in the wild whose frames are counted as not IP; here only so that messages can name them.
 _UNSUPPORTED = {
     3: "AX25", 6: "IEEE802_5", 7: "ARCNET_BSD", 8: "SLIP", 10: "FDDI", 
-    51: "PPP_ETHER", 100: "ATM_RFC1483", 107: "FRELAY", 114: "LTALK",
+    100: "ATM_RFC1483", 107: "FRELAY", 114: "LTALK",
     117: "PFLOG", 119: "IEEE802_11_PRISM", 122: "IP_OVER_FC", 
     129: "ARCNET_LINUX", 138: "APPLE_IP_OVER_IEEE1394", 147: "USER0", 163: "IEEE802_11_AVS",
     166: "PPP_PPPD", 187: "BLUETOOTH_HCI_H4", 189: "USB_LINUX", 192: "PPI", 195: "IEEE802_15_4_WITHFCS",

@@ -26,12 +26,16 @@ def interface(linktype: int, name: str) -> bytes:
     return _block(INTERFACE, struct.pack("<HHI", linktype, 0, 0) + options)
 
 
-def packet(number: int, time: int, frame: bytes, length: int, comments: Sequence[str] = ()) -> bytes:
+def comments(said: Sequence[str]) -> bytes:
+    """The options of a packet that are its comments, with the end of options."""
+    return _options([(COMMENT, _text(comment)) for comment in said]) if said else b""
+
+
+def packet(number: int, time: int, frame: bytes, length: int, said: Sequence[str] = ()) -> bytes:
     """A frame of interface `number` that had `length` octets on the wire. A time before 1970 becomes 1970."""
     when = max(0, min(time, LATEST))
     fixed = struct.pack("<IIIII", number, when >> 32, when & 0xFFFFFFFF, len(frame), length)
-    options = _options([(COMMENT, _text(comment)) for comment in comments]) if comments else b""
-    return _block(PACKET, fixed + frame + bytes(-len(frame) % 4) + options)
+    return _block(PACKET, fixed + frame + bytes(-len(frame) % 4) + comments(said))
 
 
 def _text(comment: str) -> bytes:

@@ -11,22 +11,25 @@ class Sums(NamedTuple):
     """Of a batch that is not empty."""
 
     octets: int  # on the wire
-    first: int  # time of the earliest frame, in ns
-    last: int
+    first: int | None  # time of the earliest frame, in ns; None where none has a time
+    last: int | None
     linktypes: dict[int, int]  # frames of each
+    untimed: int  # frames the capture gives no time
 
 
 def sums(frames: Frames) -> Sums:
     """What the frames of a batch add up to; there is at least one."""
     from engine.kernels.count import leading, sum_up
 
-    total = zeros("i8", 3, is_compiled(frames.start))
+    total = zeros("i8", 4, is_compiled(frames.start))
     sum_up(frames.length, frames.time, frames.count, total)
-    octets, first, last = total.tolist()
+    octets, first, last, untimed = total.tolist()
     alike = leading(frames.linktype, frames.count)  # nearly always all of them
     linktypes = Counter({int(frames.linktype[0]): alike})
     linktypes.update(frames.linktype[alike:].tolist())
-    return Sums(octets, first, last, dict(linktypes))
+    if untimed == frames.count:
+        first = last = None
+    return Sums(octets, first, last, dict(linktypes), untimed)
 
 
 def tally(codes: Array, names: tuple[str, ...]) -> dict[str, int]:

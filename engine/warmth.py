@@ -5,15 +5,18 @@ from struct import pack
 
 from engine.arrays import as_array
 from engine.build import frames_of, write_pcap
-from engine.capture import Frames, read_capture, within
+from engine.capture import NO_TIME, Frames, read_capture, within
 from engine.classify import Counters, FlowCache, classify, count
 from engine.compile import SHAPES, MatchTable, ahead, compile_rules
 from engine.datagrams import Trains, reassemble
+from engine.decap import decap, ethertypes
 from engine.fields import STATUSES
-from engine.headers import decode
+from engine.headers import Headers, decode
 from engine.journal import PLACE, RULE, TIME, Journal, Quotas, Source, columns, limited, list_told
 from engine.judge import Judgement, RuleSet, judge, logged
 from engine.kernels import telling_compilation
+from engine.moments import all_at, dated
+from engine.outcome import Comments, decided, kinds, rows_decided, rows_with, translated
 from engine.rewrite import rewrite
 from engine.rules import Rule, Test
 from engine.sums import sums, tally
@@ -35,6 +38,9 @@ def warm(callback: Callable[[str], None] = lambda name: None) -> None:
 def _use(frames: Frames) -> None:
     """Run every kernel that follows the walk."""
     headers = decode(frames)
+    decap(frames)
+    dated(all_at(frames, NO_TIME), 0)
+    ethertypes(frames, headers.status)
     rewrite(headers, 4, 0, 0, 0)
     tests = Test("src_addr", 1, 2), Test("proto", 1, 1), Test("ip_length", 1, 99)
     rules = RuleSet(compile_rules([Rule(0, tests)], compiled=True), b"\0", b"\1")
@@ -48,6 +54,11 @@ def _use(frames: Frames) -> None:
     for leg in judgement.legs:
         logged(leg, rules)
     _write(frames, judgement, list_told(judgement, rules, rules, rules))
+    made = decided(headers, judgement, 1)
+    rows_decided(made.rule, b"\1")
+    Comments(str).blocks(frames, made.key, rows_with(judgement.verdict, 0), translated(frames.linktype, {}))
+    kinds(frames.linktype)
+    _name(headers)
     sums(frames)
     list(within(frames, 0, 1))
     tally(headers.status, STATUSES)
@@ -66,6 +77,17 @@ def _write(frames: Frames, judgement: Judgement, journal: Journal) -> None:
     runs(template, made, "time", 1)
     write(template, made)
     limited(journal, frames, judgement, Quotas(0, 1, *(as_array([0], "i8", True) for _ in range(7))))
+
+
+def _name(headers: Headers) -> None:
+    """The names of the flows of a batch."""
+    from engine.kernels.community import GROUPS, name_flows
+
+    n = headers.count
+    rows, has = as_array(range(n), "i4", True), as_array([1] * n, "u1", True)
+    hashed, answer = as_array([1] * 256, "u1", True), as_array([-1] * 512, "i4", True)
+    scratch, cells = as_array([0] * 80, "i8", True), as_array([0] * (GROUPS * n), "i8", True)
+    name_flows(headers.value, rows, n, n, hashed, answer, has, scratch, cells, 0)
 
 
 def _tables() -> Iterator[MatchTable]:

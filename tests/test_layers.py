@@ -22,13 +22,13 @@ EDGE = (
 # without a place fails the test, because somebody has to say where it belongs.
 HEIGHTS = (
     # leaves that anyone may use
-    ("addresses", "captures", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf", "later",
-     "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
+    ("addresses", "captures", "charts", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf",
+     "later", "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
-    ("outputs", "parquet", "smf", "started", "tasks"),
-    ("authority", "console", "defence", "system"),
-    ("bench", "listing", "logstat", "replay", "whatif"),
+    ("events", "outputs", "parquet", "rows", "smf", "started", "tasks"),
+    ("authority", "console", "defence", "delivery", "system"),
+    ("bench", "forecast", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "memory", "profiles", "store", "undo"),
     ("cli", "demo", "web", "__main__"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import gzip
 import mmap
 import os
 import re
@@ -21,10 +20,12 @@ from typing import IO, Any
 import engine
 
 BLOCK = 1024 * 1024  # octets read at once
+SIP = 64 * 1024  # compressed octets looked at together
 WINDOW = 64 * 1024 * 1024  # octets of a mapped file kept in this process
 COMPILED_FROM = 2 * 1024 * 1024  # octets of input from which loading compiled kernels pays
 WAIT = 0.2  # seconds until a file that is followed is looked at again
 Progress = Callable[[int], object]
+Tell = Callable[[str], object]
 
 
 def size(path: str) -> int | None:
@@ -67,11 +68,13 @@ def _by_number(path: str) -> list[tuple[int, str]]:
 
 @dataclass
 class Wanted:
-    """Which frames of all captures together: those with low <= time < high, and of them the first `left`."""
+    """Which frames of all captures together: those with low <= time < high, and of them the first `left`. `untimed`
+    counts those left out because their capture gives them no time."""
 
     low: int | None = None
     high: int | None = None
     left: int | None = None  # None is all
+    untimed: int = 0
 
     def of(self, batches: Iterable[engine.Frames]) -> Iterator[engine.Frames]:
         """Those of one capture; nothing more is read than has to be."""
@@ -79,8 +82,11 @@ class Wanted:
             return
         low = -(2**63) if self.low is None else self.low
         high = 2**63 - 1 if self.high is None else self.high
+        limited = self.low is not None or self.high is not None
         for batch in batches:
-            for run in (batch,) if self.low is self.high is None else engine.within(batch, low, high):
+            if limited:
+                self.untimed += engine.dated(batch, 0)[1]
+            for run in engine.within(batch, low, high) if limited else (batch,):
                 if self.left is None:
                     yield run
                     continue
@@ -92,17 +98,36 @@ class Wanted:
 
 
 def frames(
-    path: str, compiled: bool, progress: Progress = lambda octets: None, follow: bool = False
+    path: str, compiled: bool, progress: Progress = lambda octets: None, follow: bool = False,
+    tell: Tell = lambda line: None,
 ) -> Iterator[engine.Frames]:
-    """The frames of one capture, in batches. `progress` hears of octets read. With `follow` there is no end.
+    """The frames of one capture, in batches. `progress` hears of octets read. With `follow` there is no end: a file
+    that was cut short is read from its start again, and another one of that name from its own; `tell` hears of it.
 
     Raises engine.CaptureError; where a file is damaged, after the frames before the damage."""
+    if not follow or path == "-":
+        yield from _once(path, compiled, progress, None)
+        return
+    while True:
+        why: list[str] = []
+        try:
+            yield from _once(path, compiled, progress, why)
+        except engine.CaptureError as error:
+            if not why:
+                raise
+            tell(str(error))
+        tell(f"{path} {why[0]}; it is read from its start")
+
+
+def _once(path: str, compiled: bool, progress: Progress, ended: list[str] | None) -> Iterator[engine.Frames]:
+    """The frames of one file. Unless `ended` is None the file is followed, and gets why that ended."""
     damage: list[engine.CaptureError] = []
-    mapped = compiled and not follow and _can_be_mapped(path)
+    unpacked: list[str] = []
+    mapped = compiled and ended is None and _can_be_mapped(path)
 
     def whole() -> Iterator[bytes]:
         try:
-            yield from _mapped(path) if mapped else _blocks(path, progress, follow)
+            yield from _mapped(path) if mapped else _blocks(path, progress, ended, unpacked)
         except engine.CaptureError as error:
             damage.append(error)
 
@@ -110,6 +135,8 @@ def frames(
         batches = engine.read_capture(whole(), path, compiled)
         yield from _let_go(batches, progress) if mapped else batches
     except engine.CaptureError as error:
+        if unpacked:
+            error.name = f"{path} (decompressed)"
         raise (damage or [error])[0] from None
     if damage:
         raise damage[0]
@@ -147,25 +174,48 @@ def _let_go(batches: Iterator[engine.Frames], progress: Progress) -> Iterator[en
                 kept += whole
 
 
-def _blocks(path: str, progress: Progress, follow: bool) -> Iterator[bytes]:
-    """The octets of one capture, decompressed. What is not there yet is waited for if the file is followed, and an
-    empty block says so."""
+def _blocks(path: str, progress: Progress, ended: list[str] | None, unpacked: list[str]) -> Iterator[bytes]:
+    """The octets of one capture, decompressed, and then named in `unpacked`. With `ended` what is not there yet is
+    waited for, and an empty block says so, until there is another file of that name or this one is cut short."""
     with _opened(path) as file:
-        read = getattr(file, "read1", file.read) if follow else file.read  # all that is asked for, or what is there
+        read = getattr(file, "read1", file.read) if ended is not None else file.read  # what is asked for, or is there
         head = read(BLOCK)
-        while len(head) < 4 and (more := read(BLOCK)):  # a pipe may begin with less
-            head += more
+        while len(head) < 4 and ((more := read(BLOCK)) or (ended is not None and _still(path, file, ended))):
+            head += more  # a pipe may begin with less, and a file may be about to begin
         progress(len(head))
         for magic, _, decompressed in COMPRESSIONS:
             if head.startswith(magic):
+                if ended is not None:
+                    raise engine.CaptureError(path, "is compressed; only captures as they are can be followed")
+                unpacked.append(path)
                 yield from decompressed(path, Rest(head, file, progress))
                 return
-        while head or follow:
+        while head or ended is not None:
             yield head
-            if not head:
-                time.sleep(WAIT)
+            if not head and (ended is None or not _still(path, file, ended)):
+                return
             head = read(BLOCK)
             progress(len(head))
+
+
+def _still(path: str, file: IO[bytes], ended: list[str]) -> bool:
+    """Wait a little for a file to grow; False, and why, where that is no use any more. A name that is gone may come
+    back."""
+    time.sleep(WAIT)
+    here = os.fstat(file.fileno())
+    if not stat.S_ISREG(here.st_mode):
+        return True
+    if here.st_size < file.tell():
+        ended.append("was cut short")
+        return False
+    try:
+        there = os.stat(path)
+    except OSError:
+        return True
+    if here.st_size == file.tell() and not os.path.samestat(here, there):
+        ended.append("is another file now")
+        return False
+    return True
 
 
 @contextmanager
@@ -189,35 +239,65 @@ class Rest:
 
     def __init__(self, head: bytes, file: IO[bytes], progress: Progress) -> None:
         self.left, self.file, self.progress = head, file, progress
+        self.taken = 0
+
+    def damaged(self, path: str, what: str, why: str) -> engine.CaptureError:
+        """Damage somewhere in the last octets that were taken."""
+        return engine.CaptureError(path, f"the {what} is damaged: {why}", at=self.taken)
 
     def read(self, count: int = -1) -> bytes:
         if not self.left:
             self.left = self.file.read(BLOCK)
             self.progress(len(self.left))
         taken, self.left = self.left[:count], self.left[count:]
+        self.taken += len(taken)
         return taken
 
 
 def _gzip(path: str, rest: Rest) -> Iterator[bytes]:
-    """Member after member, never more than BLOCK octets at a time however small the input."""
-    try:
-        with gzip.GzipFile(fileobj=rest, mode="rb") as inflated:  # type: ignore[call-overload]
-            while block := inflated.read(BLOCK):
-                yield block
-    except (EOFError, gzip.BadGzipFile, zlib.error) as why:
-        raise engine.CaptureError(path, f"is damaged gzip: {why}") from None
+    """Member after member (RFC 1952), never more than BLOCK octets at a time however small the input; zeros between
+    them and behind are padding. What comes before damage is handed out."""
+    one, begun, any_yet = zlib.decompressobj(31), False, False
+    while octets := rest.read(SIP):
+        while octets:
+            if not begun and any_yet and not (octets := octets.lstrip(b"\0")):
+                break
+            before, begun, any_yet = one.copy(), True, True
+            try:
+                block = one.decompress(octets, BLOCK)
+            except zlib.error as why:
+                yield from _until_damage(before, octets)
+                reason = str(why).partition(": ")[2] or str(why)
+                raise rest.damaged(path, "gzip", reason) from None
+            yield block
+            octets = one.unused_data if one.eof else one.unconsumed_tail
+            if one.eof:
+                one, begun = zlib.decompressobj(31), False
+    if begun:
+        raise rest.damaged(path, "gzip", "the file ends inside it")
+
+
+def _until_damage(one: Any, octets: bytes) -> Iterator[bytes]:
+    """What becomes of the octets before the one that is wrong."""
+    for at in range(len(octets)):
+        tail = octets[at : at + 1]
+        while tail:
+            try:
+                yield one.decompress(tail, BLOCK)
+            except zlib.error:
+                return
+            tail = one.unconsumed_tail
 
 
 def _zstd(path: str, rest: Rest) -> Iterator[bytes]:
-    """Frame after frame (RFC 8878); what SIP octets become is at most some 64 MiB."""
+    """Frame after frame (RFC 8878); what a few octets become is at most some 64 MiB."""
     try:
         import zstandard
     except ImportError:
-        raise engine.CaptureError(path, "is compressed with zstd: pip install 'zsim[zstd]' to read it") from None
-    sip, one = 2048, zstandard.ZstdDecompressor().decompressobj()
-    begun = False  # inside a frame
+        raise engine.CaptureError(path, _MISSING.format(what="zstd")) from None
+    one, begun = zstandard.ZstdDecompressor().decompressobj(), False
     try:
-        while octets := rest.read(sip):
+        while octets := rest.read(SIP // 32):
             while octets:
                 begun = True
                 yield one.decompress(octets)
@@ -226,9 +306,9 @@ def _zstd(path: str, rest: Rest) -> Iterator[bytes]:
                     octets, begun = one.unused_data, False
                     one = zstandard.ZstdDecompressor().decompressobj()
     except zstandard.ZstdError as why:
-        raise engine.CaptureError(path, f"is damaged zstd: {why}") from None
+        raise rest.damaged(path, "zstd", str(why)) from None
     if begun:
-        raise engine.CaptureError(path, "is damaged zstd: the file ends inside a frame")
+        raise rest.damaged(path, "zstd", "the file ends inside it")
 
 
 def _lz4(path: str, rest: Rest) -> Iterator[bytes]:
@@ -236,10 +316,10 @@ def _lz4(path: str, rest: Rest) -> Iterator[bytes]:
     try:
         from lz4.frame import LZ4FrameDecompressor
     except ImportError:
-        raise engine.CaptureError(path, "is compressed with lz4: pip install 'zsim[lz4]' to read it") from None
+        raise engine.CaptureError(path, _MISSING.format(what="lz4")) from None
     one, begun = LZ4FrameDecompressor(), False
     try:
-        while octets := rest.read(BLOCK):
+        while octets := rest.read(SIP):
             while octets or not one.needs_input:
                 begun = True
                 yield one.decompress(octets, BLOCK)
@@ -247,10 +327,12 @@ def _lz4(path: str, rest: Rest) -> Iterator[bytes]:
                 if one.eof:
                     octets, begun, one = one.unused_data or b"", False, LZ4FrameDecompressor()
     except RuntimeError as why:
-        raise engine.CaptureError(path, f"is damaged lz4: {why}") from None
+        raise rest.damaged(path, "lz4", str(why)) from None
     if begun:
-        raise engine.CaptureError(path, "is damaged lz4: the file ends inside a frame")
+        raise rest.damaged(path, "lz4", "the file ends inside it")
 
+
+_MISSING = "is compressed with {what}: pip install 'zsim[{what}]' to read it; gzip needs no more than there is"
 
 Decompressor = Callable[[str, Rest], Iterator[bytes]]
 

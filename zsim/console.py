@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from zsim import defence, messages, started
+from zsim import defence, delivery, messages, started
 from zsim.clock import SECOND, moment
 from zsim.commands import OTHER_VERBS, VERBS, Command, Reply, command, fitting, split, verb_known
 from zsim.config import profile
@@ -235,7 +235,7 @@ def _level(system: System, job: str, word: str, what: str) -> Reply | None:
 NOT_MODELLED = {
     PAGENT: ("MEMTRC", "QUERY", "SRVLSTN", "MON"),
     TCPIP: (),
-    SYSLOGD: ("RESTART", "DISPLAY", "ARCHIVE"),
+    SYSLOGD: ("DISPLAY", "ARCHIVE"),
     TRMD: (),
 }
 
@@ -428,6 +428,6 @@ def vary(system: System, operands: str) -> Reply | None:
 
 # In this order: the first pattern that fits is meant.
 COMMANDS: tuple[Command, ...] = (
-    start, stop, cancel, refresh, update, loglevel, trace, debug, *defence.COMMANDS, modify, activity, activities,
-    display, vary_tcpip, vary,
+    start, stop, cancel, refresh, update, loglevel, trace, debug, *defence.COMMANDS, *delivery.COMMANDS, modify,
+    activity, activities, display, vary_tcpip, vary,
 )  # fmt: skip

@@ -23,6 +23,8 @@ OUTCOMES = {
     "EZD0833I": "denied", "EZD0836I": "permitted", "EZD1721I": "blocked", "EZD1722I": "simulated",
 }  # fmt: skip
 HOUR = 3600 * SECOND
+# A log limit held messages back: how many of which filter.
+LIMITED = {"EZD0837I": "filter_rule", "EZD0838I": "filter_rule"}
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Summary:
     ports: Counter[tuple[str, str]] = field(default_factory=Counter)
     hours: Counter[tuple[int, str]] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)  # by filter: messages that its log limit held back
     other: Counter[str] = field(default_factory=Counter)  # message numbers of other records
     unread: int = 0  # lines that syslogd did not write
     first: int | None = None
@@ -47,6 +50,9 @@ def add(summary: Summary, lines: Iterable[str]) -> None:
             summary.unread += 1
         elif found.message not in OUTCOMES:
             summary.other[found.message or "(no message number)"] += 1
+            count = found.fields.get("suppressed_count", "") if found.message in LIMITED else ""
+            if count.isascii() and count.isdigit():
+                summary.held[found.fields.get(LIMITED[found.message], "(none)")] += int(count[:18])
         else:
             _packet(summary, found, OUTCOMES[found.message])
 
@@ -67,7 +73,8 @@ def _packet(summary: Summary, found: Line, outcome: str) -> None:
 def _service(fields: Mapping[str, str]) -> str:
     """`tcp(6) 21`: protocol and the lower port, which is the server's as a rule; type and code for ICMP."""
     protocol = fields.get("proto", "?")
-    ports = [int(fields[name]) for name in ("sport", "dport") if fields.get(name, "").isdigit()]
+    words = fields.get("sport", ""), fields.get("dport", "")
+    ports = [int(word) for word in words if len(word) < 6 and word.isascii() and word.isdigit()]
     if ports:
         return f"{protocol} {min(ports)}"
     return f"{protocol} {fields['type']}/{fields.get('code', '')}".rstrip("/") if "type" in fields else protocol
@@ -82,6 +89,7 @@ def document(summary: Summary, defined: Mapping[str, str] | None = None) -> dict
         "first": None if summary.first is None else iso(summary.first),
         "last": None if summary.last is None else iso(summary.last),
         "other_records": dict(summary.other),
+        "held_back": [{"name": name, "messages": count} for name, count in summary.held.most_common()],
         "unread_lines": summary.unread,
         "filters": [_filter(key, counts, defined) for key, counts in _grouped(summary.filters)],
         "peers": [{"address": key, **counts} for key, counts in _grouped(summary.peers)],
@@ -127,11 +135,14 @@ def table(shown: Mapping[str, Any], most: int) -> str:
         lines += [_row(row, longest) for row in rows[:most]]
         if len(rows) > most:
             lines.append(f"and {len(rows) - most:,} more (--most shows them)")
+    if shown["held_back"]:
+        held = ", ".join(f"{row['messages']:,} of {row['name']}" for row in shown["held_back"][:most])
+        lines += ["", f"held back by log limits: {held}"]
     if shown["other_records"]:
         other = ", ".join(f"{count:,} {name}" for name, count in shown["other_records"].items())
         lines += ["", f"not packets: {other}"]
     if shown["unread_lines"]:
-        lines += ["", f"{shown['unread_lines']:,} lines are no syslogd records"]
+        lines += ["", f"lines that are no syslogd records: {shown['unread_lines']:,}"]
     return "\n".join(lines) + "\n"
 
 

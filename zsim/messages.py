@@ -135,6 +135,11 @@ EZZ8500I = Message("EZZ8500I", "TRMD INITIALIZATION COMPLETE", SEEN)
 EZZ8501I = Message("EZZ8501I", "TRMD ENDED", MANUAL)
 RUNNING = Message("", "{job} IS RUNNING ALREADY", OURS)
 
+# syslogd, in its own log and on the console
+FSUM1220 = Message("FSUM1220", "syslogd: restart", OURS)
+SYSLOGD_ENDED = Message("", "syslogd: terminated", OURS)
+SYSLOGD_RESTARTED = Message("", "SYSLOGD HAS READ {file}", OURS)
+
 # Policy Agent --------------------------------------------------------------------------------------------------
 EZZ8431I = Message("EZZ8431I", "PAGENT STARTING", OURS)
 EZZ8432I = Message("EZZ8432I", "PAGENT INITIALIZATION COMPLETE", OURS)

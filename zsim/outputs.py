@@ -49,6 +49,8 @@ class Annotated:
     only: Only = field(default_factory=lambda: Only())
     frames: int = 0
     interfaces: dict[str, int] = field(default_factory=dict)
+    decap: bool = False
+    quick: engine.Comments | None = None
 
     def head(self) -> bytes:
         """The octets it begins with."""
@@ -58,15 +60,19 @@ class Annotated:
         source = in_force.source if in_force else "not filtered"
         return pcapng.section("zsim", f"{self.prepared.stack}: {source}")
 
-    def add(self, frames: engine.Frames, outcome: Outcome) -> bytes:
-        """The octets of one batch."""
+    def add(self, frames: engine.Frames, outcome: Outcome) -> Any:
+        """The octets of one batch, to be written before the next."""
         import engine
         from engine import pcapng
 
-        replies = {each.packet: each for each in discard.replies(self.prepared, frames, outcome, self.rewrites)}
+        judged = engine.decap(frames) if self.decap else frames
+        replies = {each.packet: each for each in discard.replies(self.prepared, judged, outcome, self.rewrites)}
+        rows = self.only.rows(self.prepared, outcome)
+        if engine.is_compiled(frames.data) and not (replies or _peculiar(outcome)):
+            return self._quickly(frames, outcome, rows)
         blocks: list[bytes] = []
         said_of = comments(self.prepared, outcome)
-        for p in self.only.rows(self.prepared, outcome):
+        for p in map(int, rows):
             said = said_of[p]
             time, linktype, reply = int(frames.time[p]), int(frames.linktype[p]), replies.get(p)
             number = self._interface(engine.name_of(linktype), linktype, blocks)
@@ -81,6 +87,23 @@ class Annotated:
                 self.frames += 1
         return b"".join(blocks)
 
+    def _quickly(self, frames: engine.Frames, outcome: Outcome, rows: Any) -> Any:
+        """The same for a batch of which there are few different things to say."""
+        import engine
+
+        rules = len(self.prepared.rows)
+        if self.quick is None:
+            self.quick = engine.Comments(lambda key: _said(self.prepared, key, rules))
+        made = engine.decided(outcome.headers, outcome.judgement, rules)
+        blocks: list[bytes] = []
+        interfaces = {
+            linktype: self._interface(engine.name_of(linktype), linktype, blocks)
+            for linktype in engine.kinds(engine.take(frames.linktype, rows))
+        }
+        self.frames += len(rows)
+        written = self.quick.blocks(frames, made.key, rows, engine.translated(frames.linktype, interfaces))
+        return b"".join((*blocks, written)) if blocks else written
+
     def _interface(self, name: str, linktype: int, blocks: list[bytes]) -> int:
         """The number of an interface; it is described where it is first used."""
         from engine import pcapng
@@ -93,6 +116,30 @@ class Annotated:
 
 def _kind(reply: Reply) -> str:
     return f"{_NAMES[reply.version]} {reply.type}/{reply.code}"
+
+
+def _peculiar(outcome: Outcome) -> bool:
+    """Whether packets of the batch have something of their own to be said: parts of a datagram, simulated blocks."""
+    import engine
+
+    if outcome.simulates or outcome.datagrams:
+        return True
+    unjudged = engine.tally(outcome.judgement.verdict, engine.VERDICTS).get("unjudged", 0)
+    statuses = engine.tally(outcome.headers.status, engine.STATUSES)
+    return unjudged != sum(statuses.get(status, 0) for status in NOT_JUDGED)
+
+
+def _said(prepared: Prepared, key: int, rules: int) -> str:
+    """The comment on packets with that key of engine.decided."""
+    import engine
+
+    if key < 0:
+        status, _ = engine.status_of(key)
+        return NOT_JUDGED.get(engine.STATUSES[status], TO_ITSELF)
+    return "; ".join(
+        decision(engine.VERDICTS[verdict], prepared.rows[rule] if rule >= 0 else None, direction == 0, bool(routed))
+        for direction, rule, verdict, routed in engine.legs_of(key, rules)
+    )
 
 
 def comments(prepared: Prepared, outcome: Outcome) -> list[str]:
@@ -178,7 +225,9 @@ def decided(prepared: Prepared, outcome: Outcome) -> dict[int, Decided]:
     for leg in outcome.judgement.legs:
         if leg.count:
             routed = engine.values(leg.headers, "routed", range(leg.count))
-            rows = zip(leg.packet.tolist(), leg.rule.tolist(), leg.interface.tolist(), routed, strict=True)
+            by = zip(leg.rule.tolist(), leg.block.tolist(), strict=True)
+            rules = [rule if block < 0 else block for rule, block in by]
+            rows = zip(leg.packet.tolist(), rules, leg.interface.tolist(), routed, strict=True)
             for p, rule, interface, is_routed in rows:
                 found[p] = Decided(
                     prepared.rows[rule] if rule >= 0 else None,
@@ -195,13 +244,21 @@ class Only:
     verdict: str = ""
     filter: str = ""
 
-    def rows(self, prepared: Prepared, outcome: Outcome) -> Sequence[int]:
-        """The rows of a batch that are."""
+    def rows(self, prepared: Prepared, outcome: Outcome) -> Any:
+        """The rows of a batch that are; an array i4 in compiled mode."""
         import engine
 
+        if outcome.headers.compiled:
+            if self.filter:
+                flags = bytes(row.name == self.filter for row in prepared.rows)
+                made = engine.decided(outcome.headers, outcome.judgement, len(prepared.rows))
+                return engine.rows_decided(made.rule, flags)
+            if self.verdict:
+                return engine.rows_with(outcome.judgement.verdict, engine.VERDICTS.index(self.verdict))
+            return engine.every_row(outcome.headers.count)
         if self.filter:
-            made = decided(prepared, outcome)
-            return [p for p, each in sorted(made.items()) if each.rule is not None and each.rule.name == self.filter]
+            found = decided(prepared, outcome)
+            return [p for p, each in sorted(found.items()) if each.rule is not None and each.rule.name == self.filter]
         if self.verdict:
             code = engine.VERDICTS.index(self.verdict)
             return [p for p, verdict in enumerate(outcome.judgement.verdict.tolist()) if verdict == code]
@@ -220,19 +277,20 @@ def packets(prepared: Prepared, frames: engine.Frames, outcome: Outcome, file: s
     headers, made = outcome.headers, decided(prepared, outcome)
     rows = only.rows(prepared, outcome)
     names = ("version", "src_addr", "dst_addr", "proto", "src_port", "dst_port", "type", "code", "tcp_flags")
-    fields = zip(*(engine.values(headers, name, list(rows)) for name in names), strict=True) if len(rows) else ()
+    rows = list(map(int, rows))
+    fields = zip(*(engine.values(headers, name, rows) for name in names), strict=True) if rows else ()
     limits = [engine.FIELD[name].limit for name in names]
     for p, numbers in zip(rows, fields, strict=False):
         version, src, dst, proto, sport, dport, kind, code, flags = (
             None if number > limit else number for number, limit in zip(numbers, limits, strict=True)
         )
-        status = engine.STATUSES[outcome.headers.status[p]]
+        status, time = engine.STATUSES[outcome.headers.status[p]], int(frames.time[p])
         seen = status not in NOT_JUDGED
         icmp = (version, proto) in ((4, 1), (6, 58))
         who = made.get(p, _NOBODY)
         yield {
-            "file": file, "frame": frames.number + p, "time": int(frames.time[p]), "length": int(frames.length[p]),
-            "status": status, "verdict": engine.VERDICTS[outcome.judgement.verdict[p]],
+            "file": file, "frame": frames.number + p, "time": None if time == engine.NO_TIME else time,
+            "length": int(frames.length[p]), "status": status, "verdict": engine.VERDICTS[outcome.judgement.verdict[p]],
             "filter": who.rule.name if who.rule else None, "extension": who.rule.extension if who.rule else None,
             "layer": who.rule.layer if who.rule else None, "interface": who.interface or None,
             "direction": who.direction or None, "routed": who.routed if who.direction else None,
@@ -272,7 +330,9 @@ class Flows:
             }  # fmt: skip
         flow["packets"] += 1
         flow["bytes"] += each["length"]
-        flow["first"], flow["last"] = min(flow["first"], each["time"]), max(flow["last"], each["time"])
+        if each["time"] is not None:
+            known = [time for time in (flow["first"], flow["last"], each["time"]) if time is not None]
+            flow["first"], flow["last"] = min(known), max(known)
         for counts, what in ((flow["verdicts"], each["verdict"]), (flow["filters"], each["filter"])):
             if what is not None:
                 counts[what] = counts.get(what, 0) + 1
@@ -301,4 +361,8 @@ def csv_lines(records: Iterable[Record]) -> str:
 
 
 def _timed(each: Record) -> Record:
-    return {key: iso(value) if key in ("time", "first", "last") else value for key, value in each.items()}
+    """Times as text."""
+    return {
+        key: iso(value) if key in ("time", "first", "last") and value is not None else value
+        for key, value in each.items()
+    }

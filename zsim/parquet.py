@@ -23,19 +23,27 @@ COLUMNS = (
 )  # fmt: skip
 
 
+# How columns are written: those of few different values as numbers of these, those that grow as differences.
+FEW = ["file", "status", "verdict", "filter", "src", "dst", "version", "proto", "icmp_type", "icmp_code"]
+GROWING = dict.fromkeys(("frame", "time"), "DELTA_BINARY_PACKED")
+GROUP = 200_000  # rows written together
+
+
 class Table:
     """A table while it is made; `write` gets its octets."""
 
     def __init__(self, prepared: Prepared, only: Only, write: Callable[[bytes], object]) -> None:
+        import numpy
         import pyarrow
 
         self.prepared, self.only = prepared, only
         self.sink = pyarrow.PythonFile(_Sink(write), mode="w")
         self.writer: Any = None
+        self.waiting: list[Any] = []
         names = {(row.name, row.extension): None for row in prepared.rows}
         self.names = [f"{name} ext {extension}" if extension else name for name, extension in names]
         place = {key: at for at, key in enumerate(names)}
-        self.name_of = [place[row.name, row.extension] for row in prepared.rows]
+        self.name_of = numpy.asarray([*(place[row.name, row.extension] for row in prepared.rows), -1], "i4")
 
     def add(self, frames: engine.Frames, outcome: Outcome, file: str) -> None:
         """A row group for the packets of a batch."""
@@ -46,18 +54,16 @@ class Table:
         import engine
 
         n = frames.count
-        rule = numpy.full(n, -1, "i4")
-        for leg in outcome.judgement.legs:
-            rule[leg.packet] = leg.rule
-        name = numpy.asarray([*self.name_of, -1], "i4")[rule]  # the last stands for -1, no rule
-        status = numpy.asarray(outcome.headers.status)
+        rule = engine.decided(outcome.headers, outcome.judgement, len(self.prepared.rows)).rule
+        name = self.name_of[rule]  # the last stands for -1, no rule
+        status, time = numpy.asarray(outcome.headers.status), numpy.asarray(frames.time)
         columns = {
-            "file": _named(numpy.zeros(n, "i4"), [file]),
+            "file": _named(numpy.zeros(n, "i1"), [file]),
             "frame": pyarrow.array(numpy.arange(frames.number, frames.number + n)),
-            "time": pyarrow.array(numpy.asarray(frames.time).view("M8[ns]"), pyarrow.timestamp("ns", "UTC")),
+            "time": pyarrow.array(time.view("M8[ns]"), pyarrow.timestamp("ns", "UTC")),  # NO_TIME is numpy's, null
             "length": pyarrow.array(numpy.asarray(frames.length)),
-            "status": _named(status, engine.STATUSES),
-            "verdict": _named(numpy.asarray(outcome.judgement.verdict), engine.VERDICTS),
+            "status": _named(status.view("i1"), engine.STATUSES),
+            "verdict": _named(numpy.asarray(outcome.judgement.verdict).view("i1"), engine.VERDICTS),
             "filter": _named(name, self.names, name < 0),
         }
         value = numpy.asarray(outcome.headers.value).reshape(-1, n)
@@ -78,12 +84,25 @@ class Table:
         if len(rows) < n:
             table = table.take(pyarrow.array(rows, "int64"))
         if self.writer is None:
-            self.writer = parquet.ParquetWriter(self.sink, table.schema, compression="snappy")
-        self.writer.write_table(table)
+            self.writer = parquet.ParquetWriter(
+                self.sink, table.schema, compression="lz4", use_dictionary=FEW, column_encoding=GROWING,
+                write_statistics=["time"],
+            )  # fmt: skip
+        self.waiting.append(table)
+        if sum(each.num_rows for each in self.waiting) >= GROUP:
+            self._write()
+
+    def _write(self) -> None:
+        import pyarrow
+
+        if self.waiting:
+            self.writer.write_table(pyarrow.concat_tables(self.waiting))
+            self.waiting.clear()
 
     def close(self) -> None:
         """Write the end, without which it is no table."""
         if self.writer is not None:
+            self._write()
             self.writer.close()
         self.sink.close()
 
@@ -92,7 +111,7 @@ def _named(codes: Any, names: Any, hidden: Any = None) -> Any:
     import pyarrow
 
     return pyarrow.DictionaryArray.from_arrays(
-        pyarrow.array(codes.astype("i4"), mask=hidden), pyarrow.array(list(names), "string")
+        pyarrow.array(codes, mask=hidden), pyarrow.array(list(names), "string")
     )
 
 

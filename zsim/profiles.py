@@ -366,11 +366,15 @@ def save_files(system: System, place: Place) -> None:
 def _write(place: Place, path: str, parts: Iterable[str | memoryview], append: bool, files: Files) -> None:
     """One file below the folder; no link is followed out of it."""
     target = place.folder / path.lstrip("/")
-    closed = any(_inside(each, target) or _inside(target, each) for each in map(Path, files.closed))
-    if closed or _reserved(path.lstrip("/").split("/")[0]):
+    real = target.resolve()
+    top = real.relative_to(place.folder.resolve()).parts[:1] if _inside(place.folder, target) else ()
+    reserved = _reserved(path.lstrip("/").split("/")[0]) or any(_reserved(name) for name in top)
+    if reserved or any(_inside(each, target) or _inside(target, each) for each in map(Path, files.closed)):
         raise ProfileError(f"{path}: is no z/OS UNIX file of {place.name}; write below /var, /tmp or /u")
     if not _inside(place.folder, target):
         raise ProfileError(f"{path}: a link in {place.name} leads out of its folder; nothing was written")
+    if target.exists() and not target.is_file():
+        raise ProfileError(f"{path}: is no regular file in {place.name}; nothing was written")
     try:
         undo.note(place.folder, path, append)
         file_mode, folder_mode = files.modes.get(path, (None, None))

@@ -37,7 +37,9 @@ class Tally:
     verdicts: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     linktypes: Counter[int] = field(default_factory=Counter)
+    ethertypes: Counter[int] = field(default_factory=Counter)  # of what is not IP; 0: none
     hits: list[Hits] = field(default_factory=list)
+    untimed: int = 0  # packets the capture gives no time
     datagrams: int = 0  # put together from fragments
     logged: int = 0
     simulated: int = 0
@@ -59,14 +61,29 @@ def play(
     rewrites: Sequence[Rewrite] = (),
     flush: Callable[[], object] = lambda: None,
     record: Callable[[engine.Frames, Outcome], object] = lambda frames, outcome: None,
+    decap: bool = False,
+    at: int | None = None,
 ) -> None:
     """Send batches of frames through the system, adding to `tally`. What the reader raises falls through, with
     everything before it counted. After each batch `record` is told of it, and `flush` called to write out what was
-    logged."""
+    logged.
+
+    A packet is judged at its own time: rules with time conditions are those of that time, a defensive filter is there
+    until it expires, and the clock goes on to the latest time there was. One without a time is as old as the one before
+    it, or as the clock. With `at` (ns) all are judged at that time, and fragments have time without end. With `decap`
+    IP inside PPPoE and MPLS is judged; filters then count the octets of that packet alone."""
+    import engine
+
+    before = system.clock.now
     for batch in batches:
-        for frames, prepared in system.parts(batch, tally.prepared):
-            outcome, deliveries = system.receive(frames, interface, prepared, rewrites)
-            if frames.count:
+        judged = engine.decap(batch) if decap else batch
+        judged = engine.all_at(judged, at) if at is not None else engine.dated(judged, before)[0]
+        before = int(judged.time[-1]) if batch.count else before
+        for taken, prepared in system.parts(judged, tally.prepared):
+            outcome, deliveries = system.receive(taken, interface, prepared, rewrites)
+            if taken.count:
+                first = taken.number - batch.number
+                frames = engine.part(batch, first, first + taken.count)
                 _add(tally, frames, outcome)
                 for delivery in deliveries:
                     tally.files[delivery.path] += delivery.lines
@@ -83,13 +100,18 @@ def _add(tally: Tally, frames: engine.Frames, outcome: Outcome) -> None:
     tally.packets += frames.count
     sums = engine.sums(frames)
     tally.octets += sums.octets
-    tally.first = sums.first if tally.first is None else min(tally.first, sums.first)
-    tally.last = sums.last if tally.last is None else max(tally.last, sums.last)
+    if sums.first is not None and sums.last is not None:
+        tally.first = sums.first if tally.first is None else min(tally.first, sums.first)
+        tally.last = sums.last if tally.last is None else max(tally.last, sums.last)
+    tally.untimed += sums.untimed
     tally.linktypes.update(sums.linktypes)
     tally.verdicts.update(engine.tally(outcome.judgement.verdict, engine.VERDICTS))
     for datagram in outcome.datagrams:  # the other fragments go where the last one went
         tally.verdicts[engine.VERDICTS[outcome.judgement.verdict[datagram.packet]]] += datagram.fragments - 1
-    tally.statuses.update(engine.tally(outcome.headers.status, engine.STATUSES))
+    statuses = engine.tally(outcome.headers.status, engine.STATUSES)
+    tally.statuses.update(statuses)
+    if "not_ip" in statuses:
+        tally.ethertypes.update(ethertype for _, ethertype in engine.ethertypes(frames, outcome.headers.status))
     tally.legs += sum(leg.count for leg in outcome.judgement.legs)
     for row, hits in enumerate(outcome.hits):
         if hits.matches:
@@ -138,6 +160,7 @@ def document(tally: Tally) -> dict[str, Any]:
         "not_ip": tally.not_judged("not_ip"),
         "truncated": tally.not_judged("truncated"),
         "malformed": tally.not_judged("malformed"),
+        "ethertypes": {_ethertype(number): count for number, count in tally.ethertypes.most_common()},
         "bytes": tally.octets,
         "seconds": round(tally.seconds, 6),
         "packets_per_second": round(rate, 1),
@@ -148,6 +171,7 @@ def document(tally: Tally) -> dict[str, Any]:
         "incomplete": tally.prepared.trains.incomplete,
         "logged": tally.logged,
         "files": dict(sorted(tally.files.items())),
+        "untimed": tally.untimed,
         "first": iso(tally.first) if tally.first is not None else None,
         "last": iso(tally.last) if tally.last is not None else None,
         "filters": [
@@ -171,18 +195,32 @@ def document(tally: Tally) -> dict[str, Any]:
     }
 
 
+def _ethertype(number: int) -> str:
+    return f"0x{number:04x}" if number else "none"
+
+
 VERDICT_ROWS = ("permitted", "denied", "blocked", "not_ip", "truncated", "malformed")
+
+
+def carried(ethertype: int) -> str:
+    """What a frame carries that is not IP, in words."""
+    import engine
+
+    if not ethertype:
+        return "no ethertype"
+    name = engine.ETHERTYPES.get(ethertype, "")
+    return f"{name} ({_ethertype(ethertype)})" if name else _ethertype(ethertype)
 
 
 def table(tally: Tally, all_filters: bool = False) -> str:
     """The replay for a terminal: verdicts, then the filters that matched."""
     shown = document(tally)
     lines = [f"{'verdict':<38}{'packets':>12}"]
-    lines += [
-        f"{name.replace('_', ' '):<38}{shown[name]:>12,}"
-        for name in VERDICT_ROWS
-        if shown[name] or name in VERDICT_ROWS[:2]
-    ]
+    for name in VERDICT_ROWS:
+        if shown[name] or name in VERDICT_ROWS[:2]:
+            lines.append(f"{name.replace('_', ' '):<38}{shown[name]:>12,}")
+        if name == "not_ip":
+            lines += [f"{'  ' + carried(number):<38}{n:>12,}" for number, n in tally.ethertypes.most_common()]
     lines.append(f"{'total':<38}{shown['packets']:>12,}")
     if shown["unfiltered"]:
         lines.append(f"{'of the permitted, not filtered at all':<38}{shown['unfiltered']:>12,}")

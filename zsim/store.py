@@ -27,6 +27,7 @@ from zsim.started import Task, lend
 from zsim.system import Reading, System
 from zsim.tasks.dmd import Dmd
 from zsim.tasks.pagent import Configured
+from zsim.tasks.syslogd import Syslogd
 from zsim.tcpip.filters import FilterRule, FilterSet, Hits
 from zsim.tcpip.stack import Stack
 
@@ -52,6 +53,7 @@ class State:
     readings: dict[str, Reading]
     dmd: Dmd = field(default_factory=Dmd)
     racf: Racf | None = None
+    syslogd: Syslogd = field(default_factory=Syslogd)
     tasks: dict[str, Task] = field(default_factory=dict)  # as they were started; `running` is what older ones have
     jobs: int = 0
     displays: int = 0
@@ -264,7 +266,7 @@ def restore(system: System, kept: Kept) -> None:
             found.hits = kept.later(HITS.format(name), list[Hits])
     system.stack, system.clock.now, system.readings = state.stack, state.clock, state.readings
     system.configured, system.dmd = kept.later(CONFIGURED, list[Configured]), state.dmd
-    system.racf = state.racf
+    system.racf, system.syslogd = state.racf, state.syslogd
     system.start_racf()  # for a memory from before there was one
     _restore_tasks(system, state)
 
@@ -291,6 +293,8 @@ def save(system: System, kept: Kept) -> None:
         kept.write(FILTERS.format(name), found.filters if found is not None else ())
         kept.write(HITS.format(name), found.hits if found is not None else ())
     kept.write(CONFIGURED, system.configured)
-    state = State(replace(stack, **bare), system.clock.now, running, system.readings, system.dmd, system.racf)
+    state = State(
+        replace(stack, **bare), system.clock.now, running, system.readings, system.dmd, system.racf, system.syslogd
+    )  # fmt: skip
     state.tasks, state.jobs, state.displays = system.tasks, system.jobs, system.displays
     kept.put(STATE, msgspec.json.encode(state))

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial, wraps
+from functools import partial, wraps
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from zsim import authority, console, defence, messages, started, unix
+from zsim import authority, console, defence, delivery, messages, started, unix
 from zsim.clock import SECOND, Clock, zone_offset
 from zsim.commands import Reply
 from zsim.config import profile, syslogconf
@@ -32,7 +32,7 @@ from zsim.racf.database import Racf
 from zsim.started import PAGENT, PROGRAMS, SYSLOGD, TCPIP, TRMD, Task, digest
 from zsim.tasks import pagent, pagentlog, pasearch, records, syslogd, trmd, trmdstat
 from zsim.tasks.dmd import Ask, Dmd
-from zsim.tasks.syslogd import LogRecord
+from zsim.tasks.syslogd import Delivery, LogRecord, Sent, Syslogd
 from zsim.tcpip import interfaces, ipsec, stack, traffic
 from zsim.tcpip.defensive import Change
 from zsim.tcpip.filters import FilterRule
@@ -101,6 +101,8 @@ class System:
     readings: dict[str, Reading] = field(default_factory=dict)  # by task
     configured: Sequence[pagent.Configured] = ()  # the policy the agent holds
     dmd: Dmd = field(default_factory=Dmd)
+    syslogd: Syslogd = field(default_factory=Syslogd)
+    elsewhere: list[Sent] = field(default_factory=list)  # records for hosts and the console, for the edge to take
     facts: dict[str, Any] = field(default_factory=dict)  # what system.yaml chooses instead of zsim.facts
     racf: Racf | None = None  # None: there is no security product, and everybody may do everything
     racf_files: tuple[tuple[str, Where], ...] = ()  # the commands RACF starts from
@@ -109,7 +111,7 @@ class System:
     displays: int = 0  # how many D A were answered
     screen: list[IssuedMessage] = field(default_factory=list)  # what the console shows unasked, not yet looked at
     unseen: int = 0  # how much more there was than it holds
-    _form: tuple[tuple[FilterRule, ...], records.Format] | None = None  # of the lines of these filters
+    _form: tuple[tuple[FilterRule, ...], str, records.Format] | None = None  # of the lines of these filters, by host
 
     # ---- starting ----------------------------------------------------------------------------------------------
 
@@ -187,6 +189,8 @@ class System:
         `ipsec -f default`. (halz002 pbn_stop; halz002 ipsecurity_modify_ipsec_f_default_cmd)"""
         if task.program == TRMD:
             self._to_syslogd(self._told([messages.EZZ8501I()]), self._zone(task))
+        if task.program == SYSLOGD:
+            delivery.end(self, task)
         task.running = False
         if task.program == defence.PROGRAM:
             return defence.end(self)
@@ -201,7 +205,7 @@ class System:
             issued, findings = self._read(task, self._read_policy)
             return [messages.EZZ8431I(), messages.EZZ8432I(), *issued], findings
         if task.program == SYSLOGD:
-            return self._read(task, self._start_syslogd)
+            return self._read(task, lambda task: Brought([], delivery.begin(self, task)))
         if task.program == defence.PROGRAM:
             return self._read(task, lambda task: Brought(*defence.begin(self, task)))
         if task.program == TRMD:
@@ -235,13 +239,6 @@ class System:
     def reread(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
         """Let the Policy Agent read all its files."""
         return self._read(task, self._read_policy)
-
-    def _start_syslogd(self, task: Task) -> Brought:
-        rules, findings = self.syslog_rules()
-        gone: list[Finding] = []
-        if not syslogd.creates(task.options):
-            gone = syslogd.missing(rules, lambda name: self.files.get(name) is not None, self.clock.now, self.offset)
-        return Brought([], [*findings, *gone])
 
     def _start_stack(self, task: Task) -> Brought:
         read, opened, findings = self.open_profile(task.file, task.where, "PROFILE")
@@ -324,7 +321,7 @@ class System:
         interface: str | None = None,
         prepared: traffic.Prepared | None = None,
         rewrites: Sequence[traffic.Rewrite] = (),
-    ) -> tuple[traffic.Outcome, list[syslogd.Delivery]]:
+    ) -> tuple[traffic.Outcome, list[Delivery]]:
         """Judge a batch of frames; what is logged goes through TRMD and syslogd. The clock follows the packets. Without
         `prepared` the rules are those installed now."""
         import engine
@@ -335,7 +332,7 @@ class System:
         if frames.count:  # what is due before the first packet stands before what is logged of it
             self.clock.advance_to(int(frames.time[0]))
             deliveries = defence.tick(self, int(frames.time[0]))
-            last = engine.sums(frames).last
+            last = engine.sums(frames).last or last
         outcome = traffic.receive(prepared, frames, interface, rewrites)
         self.clock.advance_to(last)
         if isinstance(outcome.events, Logged):
@@ -395,7 +392,7 @@ class System:
         assert task is not None
         return [trmd.own(each, self.clock.now, self.stack.name, task.user, task.job) for each in issued]
 
-    def _log(self, events: Iterable[traffic.FilterEvent | Change]) -> list[syslogd.Delivery]:
+    def _log(self, events: Iterable[traffic.FilterEvent | Change]) -> list[Delivery]:
         """Events to TRMD, records to syslogd, lines to files. Without TRMD nothing is kept."""
         task = self.task_of(TRMD)
         if task is None or not task.running:
@@ -403,7 +400,7 @@ class System:
         records = [trmd.record(event, self.stack.name, task.user, task.job) for event in events]
         return self._to_syslogd(records, self._zone(task))
 
-    def _log_lines(self, logged: Logged, prepared: traffic.Prepared) -> list[syslogd.Delivery]:
+    def _log_lines(self, logged: Logged, prepared: traffic.Prepared) -> list[Delivery]:
         """The same for a batch in compiled mode, whose records are written all at once."""
         task, daemon = self.task_of(TRMD), self.task_of(SYSLOGD)
         if task is None or not task.running or not len(logged):
@@ -415,26 +412,10 @@ class System:
         if self._zone(task) != self.offset:
             return self._log(logged)
         writer = trmd.writer(self.stack.name, task.user, task.job)
-        if self._form is None or self._form[0] is not prepared.rows:
-            self._form = prepared.rows, records.form(prepared, self.sysname, writer.tag)
-        offset = self.offset
-        rules, _ = self.syslog_rules()
-        deliveries: list[syslogd.Delivery] = []
-        routes: dict[int, list[str]] = {}  # by day
-        for block in records.blocks(logged, self._form[1], offset, writer):
-            if isinstance(block, LogRecord):
-                deliveries += self._to_syslogd([block])
-                continue
-            day = (block.time // SECOND + offset) // syslogd.DAY
-            if day not in routes:
-                paths = syslogd.paths(rules, writer._replace(time=block.time), offset)
-                routes[day] = [path for path in paths if syslogd.creates(daemon.options) or self.files.there(path)]
-            self.files.append_octets(routes[day], block.octets)
-            deliveries += [syslogd.Delivery(path, None, block.lines) for path in routes[day]]
-        self.files.modes |= syslogd.modes(rules, daemon.options, self.clock.now, offset)
-        return deliveries
+        found = delivery.deliver_lines(self, logged, prepared, writer)
+        return self._log(logged) if found is None else found
 
-    def _to_syslogd(self, records: list[LogRecord], zone: int | None = None) -> list[syslogd.Delivery]:
+    def _to_syslogd(self, records: list[LogRecord], zone: int | None = None) -> list[Delivery]:
         """Records to files, by syslog.conf; without syslogd they reach the console. `zone` is the writer's."""
         daemon = self.task_of(SYSLOGD)
         if not records:
@@ -442,32 +423,13 @@ class System:
         zone = self.offset if zone is None else zone
         if daemon is None or not daemon.running:
             room = max(0, MOST_SHOWN - len(self.screen))
-            self.show(syslogd.console(record, zone) for record in records[:room])
+            self.show(syslogd.unheard(record, zone) for record in records[:room])
             self.unseen += len(records[room:])
             return []
-        offset = self.offset
-        rules, _ = self.syslog_rules()
-        deliveries = syslogd.deliver(rules, records, offset)
-        if not syslogd.creates(daemon.options):
-            deliveries = [each for each in deliveries if self.files.there(each.path)]
-        lines: dict[str, list[str]] = {}
-        for path, record, _ in deliveries:
-            if record is not None:
-                lines.setdefault(path, []).append(syslogd.line(record, self.sysname, zone) + "\n")
-        for path, written in lines.items():
-            self.files.append(path, "".join(written))
-        self.files.modes |= syslogd.modes(rules, daemon.options, self.clock.now, offset)
-        return deliveries
+        return delivery.deliver(self, records, zone)
 
     def syslog_rules(self) -> tuple[tuple[syslogconf.Rule, ...], tuple[Finding, ...]]:
-        daemon = self.task_of(SYSLOGD)
-        if daemon is None:
-            return (), ()
-        source = self.files.read(daemon.file, daemon.where)
-        if isinstance(source, Finding):
-            return (), (source,)
-        configuration = _syslogconf(source)
-        return configuration.rules, configuration.findings
+        return delivery.rules_in_force(self)
 
     def running(self, job: str) -> Task | None:
         """The task that runs under a job name."""
@@ -526,7 +488,9 @@ class System:
         """One z/OS UNIX command line: programs joined by |, output to a file by > or >>."""
         who = self.user(user)
         program = partial(self._program, user=who)
-        return unix.run(text, program, self.files, unix.home_of(who), ("ipsec", "pasearch", "trmdstat"))
+        delivery.show_pid(self)
+        names = ("ipsec", "pasearch", "trmdstat", "kill")
+        return unix.run(unix.substituted(text, self.files), program, self.files, unix.home_of(who), names)
 
     def _program(self, words: Sequence[str], user: str) -> Answer | None:
         if words[0] == "ipsec":
@@ -535,6 +499,8 @@ class System:
             return self.pasearch(words[1:], user)
         if words[0] == "trmdstat":
             return self.trmdstat(words[1:])
+        if words[0] == "kill":
+            return delivery.kill(self, words)
         return None
 
     @_by_its_facts
@@ -593,4 +559,3 @@ class System:
         return {self.stack.name: self.stack} if task and task.running else {}
 
 
-_syslogconf = lru_cache(maxsize=4)(syslogconf.parse)  # asked for with every batch of records

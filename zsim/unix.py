@@ -62,6 +62,20 @@ def run(text: str, program: Program, files: Files, home: str, others: Sequence[s
     return Answer("", errors, answer.code, answer.report, issued)
 
 
+_SUBSTITUTION = re.compile(r"\$\(cat ([^\s()|<>`]+)\)|`cat ([^\s()|<>`]+)`")
+
+
+def substituted(text: str, files: Files) -> str:
+    """A command line with `$(cat FILE)` and its older form replaced by the words of the file. No other command is run
+    so."""
+
+    def words(found: re.Match[str]) -> str:
+        content = files.get(unix_path(found[1] or found[2]))
+        return shlex.join(content.split()) if isinstance(content, str) else ""
+
+    return _SUBSTITUTION.sub(words, text)
+
+
 def _parse(text: str) -> tuple[list[list[str]], str | None, bool]:
     """Pipeline stages and the file of a redirection. Raises ValueError."""
     lexer = shlex.shlex(text, posix=True, punctuation_chars="|>")

@@ -16,10 +16,17 @@ def chunk(source: Any, start: int, target: Any, to: int) -> None:
         target[to + k] = source[start + k]
 
 
+def copy_octets(out: Any, at: int, data: Any, first: int, count: int) -> None:
+    """out[at : at + count] = data[first : first + count], of u1; no bounds are checked, and the two never overlap."""
+    for j in range(count):
+        out[at + j] = data[first + j]
+
+
 def teach() -> None:
     """Tell numba what these are in machine code."""
     _teach_prefetch()
     _teach_chunk()
+    _teach_copy()
 
 
 def _teach_chunk() -> None:
@@ -70,3 +77,26 @@ def _teach_prefetch() -> None:
     @overload(prefetch)
     def _(data, at):  # type: ignore[no-untyped-def]  # numba compares names and annotations
         return lambda data, at: machine(data, at)
+
+
+def _teach_copy() -> None:
+    """memcpy."""
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic, overload
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def moved(context: Any, out: Any, at: Any, data: Any, first: Any, count: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            to, at, data, first, count = arguments
+            octets = [context.make_array(kind)(context, builder, array).data
+                      for kind, array in ((signature.args[0], to), (signature.args[2], data))]  # fmt: skip
+            ends = builder.gep(octets[0], [at]), builder.gep(octets[1], [first])
+            cgutils.raw_memcpy(builder, *ends, count, 1)
+            return context.get_dummy_value()
+
+        return types.void(out, types.int64, data, types.int64, types.int64), code
+
+    @overload(copy_octets)
+    def _copy(out, at, data, first, count):  # type: ignore[no-untyped-def]
+        return lambda out, at, data, first, count: moved(out, at, data, first, count)

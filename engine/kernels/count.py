@@ -4,6 +4,7 @@
 # A kernel has no types but those its docstring gives: they are two for every array.
 
 from engine.kernels import kernel
+from engine.kernels.walk import NO_TIME
 
 
 @kernel
@@ -93,19 +94,46 @@ def add_up(rule, time, length, n, none, batch, packets, octets, first, last):
 
 @kernel
 def sum_up(length, time, n, total):
-    """total[0:3] = octets of n frames on the wire, the earliest time, the latest; n is not 0.
+    """total[0:4] = octets of n frames on the wire, the earliest time, the latest, how many frames have none.
 
-    length  u4[n]    time  i8[n]    total  i8[3]
+    length  u4[n]    time  i8[n]    total  i8[4]; without any time the earliest is later than the latest
     """
-    octets = 0
-    first = last = time[0] + 0
+    octets = untimed = 0
+    first = 2**63 - 1
+    last = NO_TIME
     for p in range(n):
         octets += length[p]
-        first = min(first, time[p] + 0)
-        last = max(last, time[p] + 0)
+        when = time[p] + 0
+        last = max(last, when)
+        if when == NO_TIME:
+            untimed += 1
+        elif when < first:
+            first = when
     total[0] = octets
     total[1] = first
     total[2] = last
+    total[3] = untimed
+
+
+@kernel
+def untimed(time, n):
+    """How many of n frames have no time.    time  i8[n]"""
+    m = 0
+    for p in range(n):
+        m += time[p] == NO_TIME
+    return m
+
+
+@kernel
+def date(time, n, before):
+    """Give frames without a time that of the one before them; returns how many.    time  i8[n]"""
+    m = 0
+    for p in range(n):
+        if time[p] == NO_TIME:
+            time[p] = before
+            m += 1
+        before = time[p] + 0
+    return m
 
 
 @kernel
@@ -142,3 +170,17 @@ def inside(time, low, high, p, n):
     while p < n and low <= time[p] < high:
         p += 1
     return first, p
+
+
+@kernel
+def rows_of(code, wanted, n, row):
+    """List the packets with that code; returns how many there are.
+
+    code  u1[n]    row  i4[n]
+    """
+    m = 0
+    for p in range(n):
+        if code[p] == wanted:
+            row[m] = p
+            m += 1
+    return m

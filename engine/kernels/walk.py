@@ -24,6 +24,7 @@ NO_INTERFACE = 8  # packet of an interface nobody described
 
 INTERFACE_WORDS = 6  # of a row of `interface`: linktype, snap length, ticks a second, and see walk_pcapng
 
+NO_TIME = -(2**63)  # of a frame whose capture gives it none
 FIRST_SECOND, LAST_SECOND = -9_223_372_036, 9_223_372_035  # what 64 bits of nanoseconds can hold
 
 
@@ -132,7 +133,7 @@ def walk_pcapng(data, at, big, interface, interfaces, ahead, p, n, start, captur
             if row >= interfaces:
                 return p, at, NO_INTERFACE
             row *= INTERFACE_WORDS
-            when = 0
+            when = NO_TIME
             if kind == 3:  # cut at the snap length, which the block does not repeat; it has no time either
                 wire = word
                 have = min(word, octets - 16)

@@ -29,6 +29,7 @@ KNOWN_ZERO = [
     "zone",
 ]
 JUDGED = ("complete", "fragment", "partial")
+PORTED = {6: 20, 17: 8, 33: 12, 132: 12, 136: 8}  # octets of their headers
 VLAN = (0x8100, 0x88A8, 0x9100)
 
 
@@ -55,6 +56,8 @@ def network(frame: bytes, linktype: int) -> tuple[int | None, int]:
         return 0x0800, 0
     if linktype == 229:
         return 0x86DD, 0
+    if linktype == 51:
+        return 0x8864, 0
     if linktype in (0, 108):
         if len(frame) < 4:
             return None, 0
@@ -86,6 +89,42 @@ def network(frame: bytes, linktype: int) -> tuple[int | None, int]:
     if (linktype == 1 and ethertype <= 1500) or (linktype in (113, 276) and ethertype == 4):
         return llc(frame, at)
     return ethertype, at
+
+
+def decap(frame: bytes, wire: int, linktype: int) -> tuple[bytes, int, int]:
+    """(frame, length on the wire, link type) without PPPoE and MPLS, if IP is behind them; else as it was."""
+    ethertype, at = network(frame, linktype)
+    rest, over, cut = frame[at:], wire - at, (b"", 101)
+    found = None
+    if ethertype == 0x8864:
+        if len(rest) < 6:
+            found = cut
+        elif rest[:2] == b"\x11\0":
+            said = int.from_bytes(rest[4:6], "big")
+            rest, over = rest[6:][:said], min(over - 6, said)
+            octets = 1 if rest[:1] and rest[0] % 2 else 2
+            protocol = int.from_bytes(rest[:octets], "big") if len(rest) >= octets else None
+            rest, over = rest[octets:], over - octets
+            if protocol is None:
+                found = cut
+            elif protocol in (0x21, 0x57):
+                found = rest, 228 if protocol == 0x21 else 229
+            elif protocol == 0x281:
+                ethertype = 0x8847
+    if ethertype in (0x8847, 0x8848) and found is None:
+        for _ in range(16):
+            if len(rest) < 4:
+                found = cut
+                break
+            last, rest, over = rest[2] & 1, rest[4:], over - 4
+            if last:
+                found = cut if not rest else (rest, 101) if rest[0] >> 4 in (4, 6) else None
+                break
+        else:
+            found = None if len(rest) >= 4 else cut
+    if found is None:
+        return frame, wire, linktype
+    return found[0], max(over, len(found[0])) if found is not cut else 0, found[1]
 
 
 def llc(frame: bytes, at: int) -> tuple[int | None, int]:
@@ -256,9 +295,9 @@ def decode_ipv6(packet: dict, octets: bytes, wire: int) -> None:
 def decode_upper(packet: dict, octets: bytes) -> None:
     """Ports, type, code and flags, as far as they are there."""
     which = packet["version"], packet["proto"]
-    header = {(4, 1): 8, (6, 58): 4, (6, 135): 8}.get(which) or {6: 20, 17: 8, 89: 24}.get(which[1], 0)
+    header = {(4, 1): 8, (6, 58): 4, (6, 135): 8}.get(which) or PORTED.get(which[1]) or {89: 24}.get(which[1], 0)
     wanted = {}
-    if which[1] in (6, 17):
+    if which[1] in PORTED:
         wanted.update(src_port=(0, 2), dst_port=(2, 4))
     if which[1] == 6:
         wanted.update(tcp_flags=(12, 14))

@@ -191,7 +191,7 @@ def test_pcapng__the_three_packet_blocks(order, compiled):
     assert rows(read([octets], compiled=compiled)[0]) == [
         (1, b"ab", 2, 5000, 1),
         (2, b"cde", 3, 2**33 * 1000, 1),
-        (3, b"f\0\0\0", 9, 0, 101),
+        (3, b"f\0\0\0", 9, engine.NO_TIME, 101),
     ]
 
 

@@ -261,7 +261,7 @@ def test_counters__of_different_sizes_do_not_add_up():
 def test_sums__equal_those_of_plain_python(compiled):
     packets = [(time, bytes(60 + time % 7)) for time in (5, -3, 9, 2, 2)]
     frames = engine.frames_of([(max(time, 0), octets) for time, octets in packets], 1, compiled)
-    assert engine.sums(frames) == (sum(len(octets) for _, octets in packets), 0, 9, {1: 5})
+    assert engine.sums(frames) == (sum(len(octets) for _, octets in packets), 0, 9, {1: 5}, 0)
     mixed = frames._replace(linktype=as_array([1, 1, 101, 1, 113], "i4", compiled))
     assert engine.sums(mixed).linktypes == {1: 3, 101: 1, 113: 1}
     assert engine.tally(as_array([2, 0, 2], "u1", compiled), ("a", "b", "c")) == {"a": 1, "c": 2}

@@ -9,7 +9,7 @@ import pytest
 
 from engine.arrays import as_array, is_compiled, of_octets, of_words, zeros
 from engine.fields import COLUMN
-from engine.kernels import Kernel, classify, count, decode, journey, rewrite, walk
+from engine.kernels import Kernel, classify, community, count, decap, decode, journey, outcome, rewrite, walk
 
 PROJECT = Path(__file__).parents[2]
 
@@ -78,7 +78,7 @@ def test_warm__tells_real_compilations_only(tmp_path):
     assert sorted(cold) == sorted(set(cold))
     from engine.kernels import cache, cells, passes
 
-    modules = (walk, decode, classify, count, journey, rewrite, cache, cells, passes)
+    modules = (walk, decode, decap, community, classify, count, journey, outcome, rewrite, cache, cells, passes)
     assert set(cold) >= {name for module in modules for name, of in vars(module).items() if isinstance(of, Kernel)}
     assert python(program, NUMBA_CACHE_DIR=str(tmp_path)) == []
 

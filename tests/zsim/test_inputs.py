@@ -121,6 +121,70 @@ def test_frames__what_a_file_grows_by_is_read(
     assert seen == list(range(1, 10))
 
 
+def _following(path: Path, compiled: bool, monkeypatch: pytest.MonkeyPatch, steps: list[Callable[[], object]]):
+    """The times of 9 frames while something happens to the file each time its end is reached; and what was told."""
+    happening, told = iter(steps), []
+    monkeypatch.setattr(captures.time, "sleep", lambda seconds: next(happening)())
+    batches = captures.frames(str(path), compiled, follow=True, tell=told.append)
+    seen = list(itertools.islice((int(time) // SECOND for each in batches for time in each.time), 9))
+    return seen, told
+
+
+def _pcapng(frames: list[tuple[int, bytes]]) -> bytes:
+    from engine import pcapng
+
+    blocks = [pcapng.packet(0, time, frame, len(frame)) for time, frame in frames]
+    return pcapng.section("test") + pcapng.interface(1, "ETH1") + b"".join(blocks)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("write", [engine.write_pcap, _pcapng])
+def test_follow__a_file_that_begins_empty_and_grows_octet_by_octet(
+    write: Callable[..., bytes], compiled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, whole = tmp_path / "x", write(FRAMES)
+    path.touch()
+    steps = [lambda end=end: path.write_bytes(whole[:end]) for end in (*range(1, 60), *range(60, len(whole), 37))]
+    seen, told = _following(path, compiled, monkeypatch, [*steps, lambda: path.write_bytes(whole)])
+    assert (seen, told) == (list(range(1, 10)), [])
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_follow__a_file_cut_short_begins_again(
+    compiled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(engine.write_pcap(FRAMES[:5]))
+    steps = [lambda: path.write_bytes(b""), lambda: None, lambda: path.write_bytes(engine.write_pcap(FRAMES[5:]))]
+    seen, told = _following(path, compiled, monkeypatch, steps)
+    assert seen == list(range(1, 10))
+    assert told == [f"{path} was cut short; it is read from its start"]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_follow__a_file_that_was_rotated_is_finished_and_the_new_one_begun(
+    compiled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, whole = tmp_path / "x", engine.write_pcap(FRAMES[:5])
+    path.write_bytes(whole[:200])
+
+    def rotate() -> None:
+        path.rename(tmp_path / "x.1")
+        (tmp_path / "x.1").open("ab").write(whole[200:])
+
+    steps = [rotate, lambda: None, lambda: path.write_bytes(engine.write_pcap(FRAMES[5:])), lambda: None]
+    seen, told = _following(path, compiled, monkeypatch, steps)
+    assert seen == list(range(1, 10))
+    assert told == [f"{path} is another file now; it is read from its start"]
+
+
+def test_follow__a_compressed_capture_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(gzip.compress(engine.write_pcap(FRAMES)))
+    with pytest.raises(engine.CaptureError, match="is compressed; only captures as they are can be followed"):
+        list(captures.frames(str(path), False, follow=True))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

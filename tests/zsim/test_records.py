@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from zsim import captures, outputs
+from zsim import captures, flows, outputs
 from zsim.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +96,71 @@ def test_community_id__equals_tshark(name: str) -> None:
     mine = [each["community_id"] for each in records(path)]
     different = [(p, a, b) for p, (a, b) in enumerate(zip(mine, theirs, strict=True), 1) if b and a != b]
     assert different == []
+
+
+# The example packets of the specification's baseline file, seed 0, and the names it gives them.
+VECTORS = (
+    (4, 6, ("128.232.110.120", 34855), ("66.35.250.204", 80), "1:LQU9qZlK+B5F3KDmev6m5PMibrg="),
+    (4, 6, ("66.35.250.204", 80), ("128.232.110.120", 34855), "1:LQU9qZlK+B5F3KDmev6m5PMibrg="),
+    (4, 17, ("192.168.1.52", 54585), ("8.8.8.8", 53), "1:d/FP5EW3wiY1vCndhwleRRKHowQ="),
+    (4, 132, ("192.168.170.8", 7), ("192.168.170.56", 7), "1:MP2EtRCAUIZvTw6MxJHLV7N7JDs="),
+)
+
+
+@pytest.mark.parametrize(("version", "proto", "source", "dest", "name"), VECTORS)
+def test_community_id__vectors(version: int, proto: int, source: tuple, dest: tuple, name: str) -> None:
+    from ipaddress import ip_address
+
+    ends = [(int(ip_address(address)), port) for address, port in (source, dest)]
+    assert flows.community_id(version, proto, *ends) == name
+
+
+def test_replay__ctrl_c_says_what_was_counted_and_leaves_whole_files(tmp_path: Path) -> None:
+    command = "import signal as s; s.signal(s.SIGINT, s.default_int_handler); from zsim.cli import main; main()"
+    live, out, rows = tmp_path / "live.pcap", tmp_path / "out.pcapng", tmp_path / "rows.jsonl"
+    live.write_bytes((CAPTURES / "ftp.pcap").read_bytes())
+    words = ["replay", "--follow", "--json", "-w", str(out), "--each", "packet", "--out", str(rows), str(live)]
+    with subprocess.Popen(
+        [sys.executable, "-c", command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not any(path.stat().st_size for path in tmp_path.glob(".rows*")):
+            assert time.monotonic() < deadline, "it never began"
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    shown = json.loads(stdout)
+    assert shown["packets"] == 60
+    assert sum(frames.count for frames in captures.frames(str(out), False)) == 60
+    assert len(rows.read_text().splitlines()) == 60
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["live.pcap", "out.pcapng", "rows.jsonl"]
+
+
+def test_each__octets_are_those_written_packet_by_packet(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = ROOT.parent / "shared" / "data" / "pcaps"
+    paths = sorted(map(str, [*CAPTURES.glob("*.pcap"), *shared.glob("*.pcap"), *shared.glob("*.pcapng")]))
+    for form in ("jsonl", "csv"):
+        for more in ([], ["--only", "denied"]):
+            for path in paths:
+                said = []
+                for compiled in (False, True):
+                    monkeypatch.setattr(captures, "wants_compiled", lambda paths, mode=compiled: mode)
+                    said.append(zsim("replay", "--each", "packet", "--as", form, *more, path).stdout)
+                assert said[0] == said[1], path
+
+
+def test_annotated__both_modes_write_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ftp", "x3270", "igmp", "ospf"):
+        for more in ([], ["--only", "denied"], ["--only", "filter=x3270"]):
+            written = []
+            for compiled in (False, True):
+                monkeypatch.setattr(captures, "wants_compiled", lambda paths, mode=compiled: mode)
+                out = tmp_path / "out.pcapng"
+                assert zsim("replay", "-w", str(out), *more, str(CAPTURES / f"{name}.pcap")).exit_code == 0
+                written.append(out.read_bytes())
+            assert written[0] == written[1]
 
 
 def test_parquet__has_the_rows_of_json_lines(tmp_path: Path) -> None:

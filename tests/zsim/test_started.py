@@ -131,13 +131,13 @@ def test_without_syslogd__records_reach_the_console() -> None:
 
 def test_console__folds_as_was_seen() -> None:
     """seed: two records of the AT-TLS post."""
-    from zsim.tasks.syslogd import LogRecord, console
+    from zsim.tasks.syslogd import LogRecord, unheard
 
     at = 1_680_455_823 * 1_000_000_000  # Apr  2 17:17:03
     tag = "TTLS[16842781]"
     text = "17:17:03 TCPIP EZD1281I TTLS Map   CONNID: 0000002F LOCAL: 10.1.1.2..4000 REMOTE: 10.1.0.2..43012 "
     text += "JOBNAME: COLATTLS USERID: START1 TYPE: InBound STATUS: Appl Control RULE: COLATTLJ ACTIONS: TNGA TNEA TNCA"
-    assert str(console(LogRecord(at, "daemon", "info", "TCPIP", "TCPIP", tag, text), 0)).split("\n") == [
+    assert str(unheard(LogRecord(at, "daemon", "info", "TCPIP", "TCPIP", tag, text), 0)).split("\n") == [
         "BPXF024I (TCPIP) Apr  2 17:17:03 TTLS 16842781 : 17:17:03 TCPIP",
         "EZD1281I TTLS Map   CONNID: 0000002F LOCAL: 10.1.1.2..4000 REMOTE:",
         "10.1.0.2..43012 JOBNAME: COLATTLS USERID: START1 TYPE: InBound",
@@ -145,7 +145,7 @@ def test_console__folds_as_was_seen() -> None:
     ]
     text = "17:17:03 TCPIP EZD1283I TTLS Event GRPID: 00000007 ENVID: 00000000 CONNID: 0000002F "
     text += "RC:    0 Connection Init"
-    assert str(console(LogRecord(at, "daemon", "info", "TCPIP", "TCPIP", tag, text), 0)).split("\n") == [
+    assert str(unheard(LogRecord(at, "daemon", "info", "TCPIP", "TCPIP", tag, text), 0)).split("\n") == [
         "BPXF024I (TCPIP) Apr  2 17:17:03 TTLS 16842781 : 17:17:03 TCPIP",
         "EZD1283I TTLS Event GRPID: 00000007 ENVID: 00000000 CONNID: 0000002F",
         "RC:    0 Connection Init",

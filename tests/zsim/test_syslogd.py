@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
-from systems import NOW, PROFILE, icmp, log_of, play, source, system, unstarted
+import os
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from systems import NOW, PROFILE, RAW_IP, icmp, log_of, play, source, system, unstarted
+
+import engine
+from zsim.cli import main
 from zsim.clock import SECOND
 from zsim.config import syslogconf
+from zsim.facts import choosing
+from zsim.findings import Where
+from zsim.system import Task
 from zsim.tasks import syslogd
 from zsim.tasks.trmd import LogRecord
 
@@ -212,7 +223,7 @@ def test_line__that_is_no_rule_is_reported_at_its_place(line, column) -> None:
     assert len(syslogconf.parse(source(f"{line}\n*.err /errors\n")).rules) == 1
 
 
-@pytest.mark.parametrize("destination", ["@loghost", "/dev/console", "IBMUSER,COLIN", "*"])
+@pytest.mark.parametrize("destination", ["/dev/operlog", "$SMF", "$SYSOUT", "IBMUSER,COLIN", "*", "a.file", "@"])
 def test_destination__that_is_no_file_is_not_modelled(destination) -> None:
     read = syslogconf.parse(source(f"*.err {destination}\n"))
     assert [(each.id, each.severity) for each in read.findings] == [("not-modelled", "unknown")]
@@ -227,6 +238,11 @@ def test_archive__statements_are_kept() -> None:
     assert {each.severity for each in read.findings} == {"note"}
 
 
+def test_archive__needs_its_parameters_before() -> None:
+    assert found("*.err /e -N ERRLOG\n") == [("kept", 1, 10), ("no-effect", 1, 10)]
+    assert found("*.err /e -N ERRLOG\nBeginArchiveParms\n")[1] == ("no-effect", 1, 10)
+
+
 # ---- paths ----------------------------------------------------------------------------------------------------
 
 
@@ -237,7 +253,10 @@ def test_archive__statements_are_kept() -> None:
         ("/var/%Y/%m/%d/x", "/var/2024/01/02/x"),
         ("/var/log//mail", "/var/log/mail"),
         ("/var/log/100%", "/var/log/100%"),
-        ("/var/log/%H", "/var/log/%H"),
+        ("/var/log/%H%M%S", "/var/log/000000"),  # opened at midnight
+        ("/var/log/%j.%y.%b.%a", "/var/log/002.24.Jan.Tue"),
+        ("/var/log/%C%%", "/var/log/20%"),
+        ("/var/log/%Q%c%Z%", "/var/log/%Q%c%Z%"),  # no specifiers, or none for a file name
         ("/var/./log/../x", "/var/x"),
         ("/../../../etc/passwd", "/etc/passwd"),
         ("/var/log/../../../../../root/x", "/root/x"),
@@ -278,7 +297,9 @@ def test_daemon__writes_to_a_file_that_exists_without_c() -> None:
     made = system(FILES | {"/var/log/all": "before\n"}, tasks="-CPAGENT")
     made.tasks["SYSLOGD"].options = "-i"
     play(made, icmp("10.1.0.2", "10.1.1.2", 8))
-    assert [line[:6] for line in log_of(made, "/var/log/all")] == ["before", "Dec 13"]
+    before, restart, packet = log_of(made, "/var/log/all")
+    assert (before, restart) == ("before", "Dec 13 14:05:31 S0W1 syslogd: FSUM1220 syslogd: restart")
+    assert " EZD0815I " in packet
 
 
 def test_daemon__trmd1_is_the_job_that_writes() -> None:
@@ -292,3 +313,404 @@ def test_daemon__without_its_file_is_a_finding() -> None:
     files = {name: text for name, text in FILES.items() if name != "/etc/syslog.conf"}
     made = system(files, tasks="-CPAGENT")
     assert [each.id for each in made.doubts] == ["missing-file"]
+
+
+# ---- the table of routes --------------------------------------------------------------------------------------
+
+ROUTES = [
+    [part.strip() for part in row.split("|")]
+    for row in (Path(__file__).parent / "syslog_routes.txt").read_text().splitlines()
+    if not row.startswith("#")
+]
+
+
+def test_routes__are_at_least_sixty() -> None:
+    assert len(ROUTES) >= 60
+
+
+@pytest.mark.parametrize(("condition", "writer", "taken", "why"), ROUTES, ids=lambda text: text.replace(" ", "_"))
+def test_routes(condition: str, writer: str, taken: str, why: str) -> None:
+    (rule,) = syslogconf.parse(source(f"{condition} /log\n")).rules
+    head, priority = writer.rsplit(".", 1)
+    if " " in writer:
+        address, name, facility = head.split()
+        sender = syslogconf.Sender(address, "" if name == "-" else name)
+        found = rule.takes("", "", facility, syslogconf.PRIORITIES[priority], sender)
+    else:
+        found = rule.takes(*head.split("."), syslogconf.PRIORITIES[priority])
+    assert found is (taken == "yes"), why
+
+
+@pytest.mark.parametrize(
+    ("condition", "column"),
+    [
+        ("mail,.info", 1), ("*.info,mail", 8), ("*.info,mail.nosuch", 8), ("a,b.TRMD1.*.info", 1),
+        ("(10.1.0.0/33).*.*", 1), ("(10.1.0).*.*", 1), ("(a_b).*.*", 1), ("().*.*", 1),
+    ],
+)  # fmt: skip
+def test_condition__that_is_none(condition: str, column: int) -> None:
+    assert found(f"{condition} /log\n") == [("syntax", 1, column)]
+
+
+@given(st.text(alphabet="*.,;()/@$-ab4%F DX\t", max_size=40))
+def test_rubbish__never_crashes(text: str) -> None:
+    read = syslogconf.parse(source(f"*.{text}\n{text} /x\n"))
+    for rule in read.rules:
+        assert str(syslogconf.parse(source(str(rule))).rules[0]) == str(rule) or rule.destination != "/x"
+        rule.takes("U", "J", "mail", 3)
+
+
+# ---- destinations ---------------------------------------------------------------------------------------------
+
+
+def sent(text: str, *given: str, user: str = "START1") -> list[syslogd.Sent]:
+    rules = syslogconf.parse(source(text)).rules
+    return syslogd.elsewhere(rules, [record(*given)], "S0W1", 0, user)
+
+
+def test_host__gets_a_datagram_of_rfc_3164() -> None:
+    """PRI of local4.info is 8 * 20 + 6."""
+    (one,) = sent("*.* @loghost\n*.err @other\n*.* /log\n", "TRMD1", "local4", "info")
+    assert one == ("@loghost", "host", "<166>Dec 13 14:05:31 S0W1 TAG[1]: text")
+
+
+@pytest.mark.parametrize(
+    ("facility", "priority", "number"),
+    [("kern", "emerg", 0), ("user", "notice", 13), ("mail", "crit", 18), ("auth", "info", 38), ("syslog", "info", 46),
+     ("cron", "debug", 79), ("local0", "alert", 129), ("local7", "debug", 191)],
+)  # fmt: skip
+def test_host__pri(facility: str, priority: str, number: int) -> None:
+    """RFC 3164 section 4.1.1."""
+    assert syslogd.priority(record("J", facility, priority)) == number
+
+
+def test_host__datagram_is_cut_at_1024_octets() -> None:
+    long = record("J", "mail", "err")._replace(text="ü" * 3000)
+    assert len(syslogd.datagram(long, "S0W1", 0)) == 1024
+
+
+def test_console__gets_bpxf024i() -> None:
+    (one,) = sent("*.err /dev/console", "TRMD1", "daemon", "err")
+    assert one == ("/dev/console", "console", "BPXF024I (START1) Dec 13 14:05:31 S0W1 TAG 1 : text")
+
+
+def test_null__keeps_nothing() -> None:
+    assert (paths("*.* /dev/null", "J", "mail", "err"), sent("*.* /dev/null", "J", "mail", "err")) == ([], [])
+
+
+def test_unmodelled__is_counted() -> None:
+    assert [each.kind for each in sent("*.* $SMF\n*.* COLIN,IBMUSER\n*.* $SYSOUT", "J", "mail", "err")] == [
+        "smf", "users", "unknown",
+    ]  # fmt: skip
+
+
+# ---- start options --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-c -i", {"create": True, "local_only": True}),
+        ("-ci", {"create": True, "local_only": True}),
+        ("-cuf /etc/x.conf", {"create": True, "users": True, "file": "/etc/x.conf"}),
+        ("-f/etc/x.conf -n", {"file": "/etc/x.conf", "network_only": True}),
+        ("-F 640 -D 0770", {"file_mode": 0o640, "directory_mode": 0o770}),
+        ("", {}),
+    ],
+)
+def test_options(text: str, expected: dict) -> None:
+    given, wrong, _ = syslogd.options(text)
+    assert (given, wrong) == (syslogd.Options(**expected), [])
+
+
+@pytest.mark.parametrize("text", ["-z", "-F", "-F 999", "-F 64", "-f", "-i -n", "rubbish", "-", "-cz"])
+def test_options__that_are_wrong(text: str) -> None:
+    assert syslogd.options(text)[1]
+
+
+def test_options__wrong_ones_are_errors_at_the_task() -> None:
+    made = system(FILES, tasks="-CPAGENT -SYSLOGD")
+    task = Task("SYSLOGD", "SYSLOGD", "START1", Where("system.yaml", 7, 3), "-c -y", file="/etc/syslog.conf")
+    _, findings = made.start_task(task)
+    assert [(each.id, each.where.line) for each in findings] == [("syntax", 7)]
+
+
+def test_options__idle_ones_are_said() -> None:
+    assert [word for word, _ in syslogd.options("-d -x -m 20 -p /dev/log")[2]] == ["-d", "-x", "-m", "-p"]
+
+
+def started_with(options: str, files: dict[str, str] = {}, **more: str):  # noqa: B006 -- never written to
+    made = unstarted(FILES | files, tasks="-CPAGENT")
+    made.tasks["SYSLOGD"].options = options
+    made.tasks["SYSLOGD"].environment = more.get("environment", "")
+    made.start(NOW)
+    return made
+
+
+def test_u__adds_user_id_and_job_name() -> None:
+    made = started_with("-c -u")
+    play(made, icmp("10.1.0.2", "10.1.1.2", 8))
+    restart, packet = log_of(made, "/var/log/all")
+    assert restart == "Dec 13 14:05:31 S0W1/START1 SYSLOGD syslogd: FSUM1220 syslogd: restart"
+    assert packet.startswith("Dec 13 14:05:31 S0W1/START1 TRMD1 TRMD.TCPIP[16842781]: EZD0815I ")
+
+
+def test_n__takes_nothing_of_this_system() -> None:
+    made = started_with("-c -n")
+    play(made, icmp("10.1.0.2", "10.1.1.2", 8))
+    assert log_of(made, "/var/log/all") == []
+
+
+def test_f__names_the_configuration() -> None:
+    made = started_with("-cf /etc/other.conf", {"/etc/other.conf": "*.* /var/log/other\n"})
+    assert (log_of(made, "/var/log/all"), len(log_of(made, "/var/log/other"))) == ([], 1)
+
+
+def test_environment__names_the_configuration_and_f_wins() -> None:
+    """9.1: SYSLOGD_CONFIG_FILE; the start option wins."""
+    files = {"/etc/env": "SYSLOGD_CONFIG_FILE=/etc/e.conf\n", "/etc/e.conf": "*.* /e\n", "/etc/f.conf": "*.* /f\n"}
+    assert len(log_of(started_with("-c", files, environment="/etc/env"), "/e")) == 1
+    assert len(log_of(started_with("-cf /etc/f.conf", files, environment="/etc/env"), "/f")) == 1
+
+
+def test_modes__of_a_rule_win_over_start_options() -> None:
+    rules = syslogconf.parse(source("*.* /a\n*.* /b -F 600\n*.* /c -D 700\n*.* /d -F 000\n")).rules
+    assert syslogd.modes(rules, "-F 640 -D 750", NOW, 0) == {
+        "/a": (0o640, 0o750), "/b": (0o600, 0o750), "/c": (0o640, 0o700), "/d": (0, 0o750),
+    }  # fmt: skip
+
+
+# ---- reading again --------------------------------------------------------------------------------------------
+
+SHELL = (
+    "kill -HUP 16842780",
+    "kill -1 16842780",
+    "kill -s HUP $(cat /etc/syslog.pid)",
+    "kill -HUP `cat /etc/syslog.pid`",
+)
+
+
+def test_edit__acts_when_it_is_read_again() -> None:
+    made = system(FILES, tasks="-CPAGENT")
+    made.files.replace("/etc/syslog.conf", "*.* /var/log/new\n")
+    play(made, icmp("10.1.0.2", "10.1.1.2", 8))
+    assert (len(log_of(made, "/var/log/all")), log_of(made, "/var/log/new")) == (2, [])
+    assert made.changed_files("SYSLOGD") == ["/etc/syslog.conf"]
+    assert [str(each) for each in made.console("F SYSLOGD,RESTART").messages] == ["SYSLOGD HAS READ /etc/syslog.conf"]
+    play(made, icmp("10.1.0.2", "10.1.1.2", 8))
+    restart, packet = log_of(made, "/var/log/new")
+    assert (restart[21:], packet[21:42]) == ("syslogd: FSUM1220 syslogd: restart", "TRMD.TCPIP[16842781]:")
+    assert made.changed_files("SYSLOGD") == []
+
+
+@pytest.mark.parametrize("typed", SHELL)
+def test_sighup__reads_again(typed: str) -> None:
+    made = system(FILES, tasks="-CPAGENT")
+    assert made.shell(typed)[:3] == ("", "", 0)
+    assert len(log_of(made, "/var/log/all")) == 2
+
+
+def test_sigterm__ends_the_daemon() -> None:
+    made = system(FILES, tasks="-CPAGENT")
+    made.shell("kill $(cat /etc/syslog.pid)")
+    assert not made.tasks["SYSLOGD"].running
+    assert log_of(made, "/var/log/all")[-1].endswith("syslogd: terminated")
+    assert made.shell("kill -HUP 16842780").code == 1
+
+
+@pytest.mark.parametrize("typed", ["kill", "kill -9 16842780", "kill -s", "kill -HUP", "kill 1", "kill -HUP x"])
+def test_kill__that_cannot_be(typed: str) -> None:
+    made = system(FILES, tasks="-CPAGENT")
+    assert made.shell(typed).code in (1, 2)
+    assert made.tasks["SYSLOGD"].running
+
+
+def test_restart__of_who_is_not_there() -> None:
+    made = system(FILES, tasks="-CPAGENT")
+    assert str(made.console("F NOSUCH,RESTART").messages[0]) == "IEE341I NOSUCH NOT ACTIVE"
+    assert not made.console("F TRMD1,RESTART").done
+
+
+def test_restart__a_file_that_went_is_an_error() -> None:
+    made = system(FILES, tasks="-CPAGENT")
+    made.files.text.pop("/etc/syslog.conf")
+    made.files.names.pop("/etc/syslog.conf")
+    assert not made.console("F SYSLOGD,RESTART").done
+
+
+# ---- dates ----------------------------------------------------------------------------------------------------
+
+DAY = 86_400 * SECOND
+DATED = {"/etc/syslog.conf": "*.TRMD1.*.* /log.%Y.%m.%d\n*.TRMD1.*.* /hour.%H\n"}
+
+
+def test_midnight__rolls_dated_files() -> None:
+    made = system(FILES | DATED, tasks="-CPAGENT")
+    play(made, icmp("10.1.0.2", "10.1.1.2", 8), time=NOW)
+    play(made, icmp("10.1.0.2", "10.1.1.2", 8), time=NOW + DAY)
+    assert [len(log_of(made, f"/log.2023.12.{day}")) for day in (13, 14)] == [1, 1]
+    assert [len(log_of(made, f"/hour.{hour}")) for hour in ("14", "00")] == [1, 1]
+
+
+def test_midnight__files_of_both_days_have_the_modes_of_the_rule() -> None:
+    conf = {"/etc/syslog.conf": "*.TRMD1.*.* /log.%d.%H -F 600\n"}
+    made = system(FILES | conf, tasks="-CPAGENT")
+    given = [(NOW + at * DAY, icmp("10.1.0.2", "10.1.1.2", 8)) for at in range(2)]
+    made.receive(engine.frames_of(given, RAW_IP))
+    assert {path: made.files.modes.get(path) for path in made.files.appended if path.startswith("/log")} == {
+        "/log.13.14": (0o600, None), "/log.14.00": (0o600, None),
+    }  # fmt: skip
+
+
+def test_midnight__is_that_of_the_time_zone() -> None:
+    made = system(FILES | DATED, tasks="-CPAGENT", timezone="XXX-10")
+    play(made, icmp("10.1.0.2", "10.1.1.2", 8), time=NOW)
+    assert len(log_of(made, "/log.2023.12.14")) == 1
+
+
+def test_midnight__needs_a_signal_where_no_cron_job_sends_one() -> None:
+    made = system(FILES | DATED, tasks="-CPAGENT")
+    made.facts = {"syslog-midnight": False}
+    play(made, icmp("10.1.0.2", "10.1.1.2", 8), time=NOW + DAY)
+    assert len(log_of(made, "/log.2023.12.13")) == 1
+    made.shell("kill -HUP 16842780")
+    play(made, icmp("10.1.0.2", "10.1.1.2", 8), time=NOW + DAY)
+    assert len(log_of(made, "/log.2023.12.14")) == 1
+
+
+# ---- what is not known stands in the table of facts -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "conf", "expected"),
+    [
+        ("syslog-none-excludes", False, "*.info;local4.none /log", ["/log"]),
+        ("syslog-file-once", False, "*.* /log\n*.info /log", ["/log", "/log"]),
+        ("syslog-specifiers", "Y", "*.* /log.%Y.%m", ["/log.2023.%m"]),
+        ("syslog-comma-lists", False, "local4,mail.info /log\n*.* /all", ["/all"]),
+        ("syslog-comma-lists", True, "local4,mail.info /log\n*.* /all", ["/all", "/log"]),
+    ],
+)
+def test_facts__decide(name: str, value: object, conf: str, expected: list[str]) -> None:
+    with choosing({name: value}):
+        assert paths(conf, "TRMD1", "local4", "info") == expected
+
+
+def test_facts__the_console_message() -> None:
+    with choosing({"syslog-console-message": "{text} FROM {user}"}):
+        assert syslogd.console("a[1]: b", "X") == "a 1 : b FROM X"
+
+
+def test_folder__holds_what_was_read_between_commands(tmp_path: Path) -> None:
+    """An edit on disk acts after F SYSLOGD,RESTART, whatever command comes between."""
+    folder, run = tmp_path / "sys", CliRunner().invoke
+    ping = ["send", "-s", str(folder), 'IP(src="10.1.0.2", dst="10.1.1.2")/ICMP()']
+    run(main, ["new", str(folder)])
+    run(main, ping)
+    (folder / "etc" / "syslog.conf").write_text("*.TRMD1.*.* /var/log/new\n")
+    told = run(main, ping).stderr
+    assert 'F SYSLOGD,RESTART" installs it' in told
+    assert not (folder / "var/log/new").exists()
+    assert run(main, ["console", "-s", str(folder), "F SYSLOGD,RESTART"]).exit_code == 0
+    assert "RESTART" not in run(main, ping).stderr
+    assert len((folder / "var/log/new").read_text().splitlines()) == 1
+
+
+# ---- no record leaves the folder ------------------------------------------------------------------------------
+
+
+def logged_to(tmp_path: Path, destination: str, prepare=lambda folder: None) -> tuple[int, str, Path]:
+    """A system of one's own whose TRMD records go to `destination`: exit code and complaint of a ping."""
+    folder = tmp_path / "sys"
+    runner = CliRunner()
+    assert runner.invoke(main, ["new", str(folder)]).exit_code == 0
+    (folder / "etc" / "syslog.conf").write_text(f"*.TRMD1.*.* {destination}\n")
+    prepare(folder)
+    done = runner.invoke(main, ["send", "-s", str(folder), 'IP(src="10.1.0.2", dst="10.1.1.2")/ICMP()'])
+    return done.exit_code, done.output, folder
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("destination", ["/../../outside", "/var/../../../outside", "//..//outside", "/./..//outside"])
+def test_escape__dots_cannot_climb(tmp_path: Path, destination: str) -> None:
+    code, _, folder = logged_to(tmp_path, destination)
+    assert code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["sys"]
+    assert "EZD08" in (folder / "outside").read_text()
+
+
+def link_folder(folder: Path) -> None:
+    (folder.parent / "out").mkdir()
+    (folder / "var").mkdir(exist_ok=True)
+    (folder / "var" / "log").symlink_to(folder.parent / "out")
+
+
+def link_file(folder: Path) -> None:
+    (folder.parent / "out").mkdir()
+    (folder.parent / "out" / "x").write_text("")
+    (folder / "var" / "log").mkdir(parents=True, exist_ok=True)
+    (folder / "var" / "log" / "x").symlink_to(folder.parent / "out" / "x")
+
+
+def link_dangling(folder: Path) -> None:
+    (folder.parent / "out").mkdir()
+    (folder / "var" / "log").mkdir(parents=True, exist_ok=True)
+    (folder / "var" / "log" / "x").symlink_to(folder.parent / "out" / "new")
+
+
+def link_home(folder: Path) -> None:
+    (folder / "var").mkdir(exist_ok=True)
+    (folder / "var" / "log").symlink_to(folder)
+
+
+def pipe(folder: Path) -> None:
+    (folder / "var" / "log").mkdir(parents=True, exist_ok=True)
+    os.mkfifo(folder / "var" / "log" / "x")
+
+
+@pytest.mark.parametrize("prepare", [link_folder, link_file, link_dangling, pipe])
+def test_escape__no_link_is_followed_out(tmp_path: Path, prepare) -> None:
+    code, told, _ = logged_to(tmp_path, "/var/log/x", prepare)
+    assert (code, "/var/log/" in told) == (2, True)
+    outside = tmp_path / "out"
+    assert not outside.exists() or {path.name: path.read_text() for path in outside.iterdir()} in ({}, {"x": ""})
+
+
+@pytest.mark.parametrize(
+    ("destination", "prepare"),
+    [
+        ("/system.yaml", lambda folder: None), ("/state.db", lambda folder: None), ("/captures/x", lambda folder: None),
+        ("/datasets/USER.Z24C.TCPPARMS/PROFILE", lambda folder: None), ("/var/log/system.yaml", link_home),
+        ("/var/log/state.db", link_home), ("/var/log/datasets/USER.Z24C.TCPPARMS/X", link_home),
+    ],
+)  # fmt: skip
+def test_escape__the_system_itself_is_no_log(tmp_path: Path, destination: str, prepare) -> None:
+    code, told, folder = logged_to(tmp_path, destination, prepare)
+    assert (code, destination in told) == (2, True)
+    assert (folder / "system.yaml").read_text() == (Path("profiles/adcd/system.yaml")).read_text()
+    assert not (folder / "datasets/USER.Z24C.TCPPARMS/X").exists()
+
+
+# ---- compiled replays -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "conf"),
+    [
+        ("-c -u", "*.* /x.%Y.%m.%d.%H\n"), ("-c", "*.* /x.%H\n*.info /y\n"), ("-c -n", "*.* /x\n"),
+        ("-c", "*.* /x\nlocal4.* @loghost\n"), ("-c", "*.TRMD1.*.* /dev/console\n*.* /x\n"), ("-i", "*.* /x\n"),
+    ],
+)  # fmt: skip
+def test_compiled__writes_and_sends_what_plain_mode_does(options: str, conf: str) -> None:
+    """Three days of packets, from before syslogd opened its files on."""
+    found = []
+    for compiled in (False, True):
+        made = started_with(options, {"/etc/syslog.conf": conf})
+        given = [(NOW + (at - 4) * 6 * 3600 * SECOND, icmp("10.1.0.2", "10.1.1.2", 8)) for at in range(12)]
+        _, deliveries = made.receive(engine.frames_of(given, RAW_IP, compiled))
+        counts = {path: sum(each.lines for each in deliveries if each.path == path) for path in made.files.appended}
+        found.append(({path: made.files.added(path) for path in made.files.appended}, made.elsewhere, counts))
+    assert found[0] == found[1]

@@ -89,6 +89,20 @@ def test_report__of_ids_records_is_not_modelled(logged) -> None:
         ("-IE x", "does not go with"),
         ("-p", "-p needs a value"),
         ("-? x", "help"),
+        ("-GD x", "does not go with"),
+        ("-DS -A x", "-D and -S cannot stand together"),
+        ("-i 1313 x", "is no time"),
+        ("-i 12131405311 x", "is no time"),
+        ("-f noon x", "is no time"),
+        ("-p 99999 x", "is not in 0 to 65535"),
+        ("-p 30-20 x", "is no range of ports"),
+        ("-h 10.1.0 x", "is no IPv4 or IPv6 address"),
+        ("-s x y", "is no IPv4 or IPv6 address"),
+        ("-k 10.1.0.2 -T x", "-k does not go with -T"),
+        ("-c 7 -I x", "-c does not go with -I"),
+        ("-c 7 -AS x", "-c does not go with -AS"),
+        ("-n ETH1 -A x", "-n does not go with -A"),
+        ("-j a.b x", "is no name of a stack"),
         ("/nosuch", "no such file"),
     ],
 )
@@ -98,6 +112,60 @@ def test_options__wrong(logged, options, why) -> None:
     assert why in answer.errors
 
 
-@pytest.mark.parametrize("options", ["-TE", "-T -E", "-AS", "-U -p 1024 -h 10.1.0.2", "-N -D", "-I -i 1213"])
+@pytest.mark.parametrize("options", [
+    "-TE", "-T -E", "-AS", "-U -p 1024 -h 10.1.0.2", "-N -D", "-I -i 1213", "-A", "-AD", "-C", "-CD", "-F", "-FD",
+    "-FS -n ETH1", "-G", "-I", "-N", "-Q", "-T", "-TD", "-TS -k 10.1.0.2", "-U", "-UD", "-US", "-d 1 -j TCPIP",
+    "-A -s 10.1.0.2 -t 2001:db8::1 -c 12 -p 20-25", "-f 1214",
+])  # fmt: skip
 def test_options__that_go_together(logged, options) -> None:
     assert logged.shell(f"trmdstat {options} {LOG}").code == 0
+
+
+def scanned(logged, options: str) -> tuple[str, ...]:
+    return tuple(line.partition(": ")[2] for line in logged.shell(f"trmdstat {options} {LOG}").text.splitlines()[3:6])
+
+
+@pytest.mark.parametrize(
+    ("options", "first", "last"),
+    [
+        ("-i 1213140532", 32, 33), ("-f 1213140532", 31, 32), ("-i 1213140532 -f 1213140532", 32, 32),
+        ("-i 12131", 31, 33), ("-j TCPIP", 31, 33), ("-j tcpip", 31, 33),
+    ],
+)  # fmt: skip
+def test_filter__of_time_and_stack_selects_records(logged, options, first, last) -> None:
+    """The interval is that of the selected records; 12131 is 13 December, 10 o'clock."""
+    span = f"Dec 13 14:05:{first}  - Dec 13 14:05:{last}"
+    assert scanned(logged, options) == (span, span, "0")
+
+
+@pytest.mark.parametrize("options", ["-i 1214", "-f 1212", "-j OTHER"])
+def test_filter__may_leave_nothing(logged, options) -> None:
+    assert scanned(logged, options) == ("n/a", "n/a", "0")
+
+
+@pytest.mark.parametrize(
+    ("options", "title"),
+    [("-T", "TCP TR Summary"), ("-TE", "TCP TR Extended Summary"), ("-TD", "TCP TR Events")],
+)
+def test_report__tcp_has_its_title(logged, options, title) -> None:
+    lines = logged.shell(f"trmdstat {options} {LOG}").text.splitlines()
+    assert [line.strip() for line in lines[6:]] == ["", title, "", "No TypeActions LOG records to display"]
+
+
+def test_line__with_user_and_job_of_u() -> None:
+    found = trmdlog.line(REAL.replace("S0W1", "S0W1/START1 TRMD1"))
+    assert found is not None
+    assert (found.host, found.user, found.job, found.tag) == ("S0W1", "START1", "TRMD1", "TRMD.TCPIP[16842781]")
+    padded = trmdlog.line(REAL.replace("S0W1", "S0W1/START1   TRMD1   "))
+    assert padded == found
+
+
+def test_line__as_it_came_over_the_network() -> None:
+    assert trmdlog.line(f"<166>{REAL}") == trmdlog.line(REAL)
+
+
+@pytest.mark.parametrize("day", ["Nov  7", "Nov 7", "Nov 17"])
+def test_line__day_padded_or_not(day) -> None:
+    found = trmdlog.line(REAL.replace("Nov 17", day, 1))
+    assert found is not None
+    assert (found.stamp, found.message) == (f"{day} 13:09:17", "EZD0815I")

@@ -8,6 +8,7 @@ import time
 import click
 
 from zsim import __version__, profiles, store
+from zsim.cli.sending import live_options
 from zsim.cli.terminal import (
     EXIT_CODES,
     UNUSABLE,
@@ -170,8 +171,9 @@ def completion(ctx: click.Context, shell: str) -> None:
 
 @click.command()
 @system_option
+@live_options
 @click.pass_context
-def demo(ctx: click.Context, system: str | None) -> None:
+def demo(ctx: click.Context, system: str | None, live: bool, live_port: int) -> None:
     """The ping of the tutorial: the filter that matched, the log record, what to try.
 
     \b
@@ -185,7 +187,7 @@ def demo(ctx: click.Context, system: str | None) -> None:
     capture = place.folder / "captures" / "ping.pcap"
     if not capture.is_file():
         capture = profiles.bundle() / "adcd" / "captures" / "ping.pcap"
-    with session(place, write=True) as running:
+    with session(place, write=True, live=(live, live_port)) as running:
         code = tell_doubts(running)
         text = shown.run(running, place, str(capture))
     click.echo(text, nl=False)

@@ -82,9 +82,11 @@ def place_of(ctx: click.Context, system: str | None) -> Place:
 
 @contextmanager
 def session(
-    place: Place, write: bool, tell_changes: bool = True, told: set[str] | None = None
+    place: Place, write: bool, tell_changes: bool = True, told: set[str] | None = None,
+    live: tuple[bool, int] | None = None,
 ) -> Iterator[System]:  # fmt: skip
-    """The system for one command; edits that wait to be installed are told, but none that is in `told`."""
+    """The system for one command; edits that wait to be installed are told, but none that is in `told`. `live` says
+    whether and to which port records for hosts are sent."""
     told = set() if told is None else told
     with store.session(place, write, wall_clock()) as system:
         notes = []
@@ -101,6 +103,12 @@ def session(
                 tell_note(note)
         told |= set(notes)
         yield system
+        if system.elsewhere or live:
+            from zsim.cli.sending import Post
+
+            post = Post(*live) if live else Post()
+            post.take(system)
+            post.close()
         shown, more = system.seen()
         tell_console(shown[:MOST_TOLD])
         if more := more + len(shown[MOST_TOLD:]):
@@ -114,7 +122,7 @@ MOST_TOLD = 20  # messages that the console shows unasked, when a command typed 
 _INSTALLS = {
     TCPIP: 'zsim console "V TCPIP,,OBEYFILE,{file}" applies it, or a restart of the stack',
     PAGENT: 'zsim console "F {job},REFRESH" installs it',
-    SYSLOGD: "it is in use already",
+    SYSLOGD: 'zsim console "F {job},RESTART" installs it',
     "DMD": 'zsim console "F {job},REFRESH" installs it',
 }
 

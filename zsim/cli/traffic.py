@@ -7,12 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zsim import addresses, profiles
+from zsim.cli.sending import Post, live_options
 from zsim.cli.terminal import (
     FINE,
     INTERRUPTED,
@@ -30,7 +30,7 @@ from zsim.cli.terminal import (
     tell_lost,
     tell_note,
 )
-from zsim.cli.writing import annotating, both, recording
+from zsim.cli.writing import all_of, annotating, recording, telling_events
 from zsim.findings import did_you_mean
 from zsim.profiles import ProfileError
 from zsim.started import TCPIP
@@ -159,6 +159,11 @@ def bench(ctx: click.Context, system: str | None, as_json: bool, captures: tuple
     ctx.exit(code)
 
 
+_decap_option = click.option(
+    "--decap", is_flag=True, help="Look at IP inside PPPoE and MPLS too, which no stack does by itself."
+)
+
+
 @click.command()
 @system_option
 @_ways
@@ -193,13 +198,29 @@ def bench(ctx: click.Context, system: str | None, as_json: bool, captures: tuple
 )
 @click.option("--to", "until", metavar="TIME", callback=_moment, help="Only packets before this time.")
 @click.option("--count", "most", type=click.IntRange(min=0), help="Only so many packets.")
-@click.option("--follow", is_flag=True, help="Wait for more packets at the end of the file, until Ctrl-C.")
+@click.option(
+    "--clock",
+    type=click.Choice(["capture", "now"]),
+    default="capture",
+    show_default=True,
+    help="Judge packets at their own times, or all of them at the system's.",
+)
+@_decap_option
+@click.option("--follow", is_flag=True, help="Wait for more packets, as tail -F does, until Ctrl-C.")
+@click.option("--events", metavar="FILE", help="Write each logged verdict as an event; - for stdout. See zsim schema.")
+@click.option(
+    "--events-as",
+    type=click.Choice(["event", "rfc5424", "ecs", "ocsf"]),
+    help="What events are written as; without it the name of FILE tells: .jsonl, .rfc5424, .ecs.jsonl, .ocsf.jsonl.",
+)
+@live_options
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
 def replay(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
     as_json: bool, all_filters: bool, annotated: str | None, each: str | None, form: str, out: str, only: Only,
-    since: int | None, until: int | None, most: int | None, follow: bool, captures: tuple[str, ...],
+    since: int | None, until: int | None, most: int | None, clock: str, decap: bool, follow: bool, events: str | None,
+    events_as: str | None, live: bool, live_port: int, captures: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Replay captures through the rules in force: a verdict for every packet, matches for every filter.
 
@@ -208,12 +229,18 @@ def replay(
     that the stack forwards is judged twice, arriving and leaving, and is permitted only if both filters permit it.
     Fragments to or from the stack are judged as one datagram. In a folder of your own, counters and log files are kept.
 
+    Each packet is judged at its own time, in whatever order captures and packets come: time conditions, the lifetime
+    of defensive filters and log limits follow it, and the system's clock moves on to the latest, never back. What is
+    installed counts for packets older than that, too. A packet without a time is as old as the one before it. With
+    --clock now nothing in a capture moves the clock: every packet is judged, logged and counted at the system's time.
+
     \b
     Examples:
       zsim replay trace.pcap
       zsim replay -w verdicts.pcapng trace.pcap
       zsim replay --each packet --only denied trace.pcap
       zsim replay --each flow --as csv --out flows.csv 'trace.pcap*'
+      zsim replay --events log.ocsf.jsonl trace.pcap
       zsim replay -s mysys --json a.pcap b.pcapng.gz
       zsim replay --map 192.0.2.7=10.1.1.2 from-elsewhere.pcap
       tcpdump -w - | zsim replay -
@@ -225,6 +252,10 @@ def replay(
     if annotated == "-" and as_json:
         raise click.UsageError("-w - and --json both want standard output; give -w a file")
     to_stdout = each is not None and out == "-"
+    if events == "-":
+        if to_stdout or as_json or annotated == "-":
+            raise click.UsageError("--events - wants standard output for itself; give it a file")
+        to_stdout = True
     if to_stdout and (as_json or annotated == "-"):
         raise click.UsageError("--each wants standard output for itself; give --out a file")
     if form == "parquet" and each == "flow":
@@ -239,32 +270,51 @@ def replay(
         code, stopped = tell_doubts(running), False
         tally = Tally(_prepare(running, compiled, home))
         arrival = _interface(running, interface)
-        flush = partial(profiles.save_files, running, place)
+        post = Post(live, live_port)
+
+        def flush() -> None:
+            profiles.save_files(running, place)
+            post.take(running)
+
+        at = running.clock.now if clock == "now" else None
         begun = time.perf_counter()
         with (
-            _progress(captures, tally) as progress,
-            annotating(annotated, place, captures, tally, rewrites, only) as annotate,
+            progress_of(captures, tally) as progress,
+            annotating(annotated, place, captures, tally, rewrites, only, decap) as annotate,
             recording(each, form, out, place, captures, tally, only) as record_of,
+            telling_events(events, events_as, running, place, captures) as tell_events,
         ):
             for path in captures:
+                before = tally.packets
                 try:
-                    batches = wanted.of(files.frames(path, compiled, progress, follow))
-                    play(running, tally, batches, arrival, rewrites, flush, both(annotate, record_of(path)))
-                except engine.CaptureError as why:  # what was good before the damage is counted
-                    complain(str(why))
+                    batches = wanted.of(files.frames(path, compiled, progress, follow, tell_note))
+                    record = all_of(annotate, record_of(path), tell_events)
+                    play(running, tally, batches, arrival, rewrites, flush, record, decap, at)
+                except engine.CaptureError as why:
+                    complain(f"{why}{_good(tally.packets - before)}")
                     code = UNUSABLE
                 except KeyboardInterrupt:
                     stopped = True
                     break
         tally.seconds = time.perf_counter() - begun
+        if wanted.untimed:
+            tell_note(f"{wanted.untimed:,} packets without a time are left out by --from and --to")
+        post.close()
         tell_lost(running, tally.logged)
         depends = depends_on(running)
     code = graver(code, _report(tally, depends, as_json, all_filters, to_stderr=annotated == "-" or to_stdout))
     ctx.exit(INTERRUPTED if stopped else code)
 
 
+def _good(packets: int) -> str:
+    """What to say of the packets before the damage."""
+    if not packets:
+        return ""
+    return f"; {packets:,} packet{'s' if packets > 1 else ''} before that {'are' if packets > 1 else 'is'} counted"
+
+
 @contextmanager
-def _progress(captures: Iterable[str], tally: Any) -> Iterator[Callable[[int], object]]:
+def progress_of(captures: Iterable[str], tally: Any) -> Iterator[Callable[[int], object]]:
     """A bar of octets read, packets, rate and time left, on standard error when that is a terminal."""
     from zsim.captures import size
 
@@ -318,26 +368,29 @@ def _headline(tally: Any) -> str:
         else "not filtered"
     )
     told = f"{tally.prepared.stack}: {source}"
-    if tally.first is None:
+    if not tally.packets:
         return told
     rate = f", {tally.packets / tally.seconds:,.0f} packets/s" if tally.seconds else ""
-    span = f"{iso(tally.first)[:19]} to {iso(tally.last)[:19]}"
+    span = f"{iso(tally.first)[:19]} to {iso(tally.last)[:19]}" if tally.first is not None else "without times"
     return f"{told}\n{tally.packets:,} packets, {tally.octets:,} bytes, {span}{rate}"
 
 
 @click.command()
 @json_option
+@_decap_option
 @click.argument("capture")
 @click.pass_context
-def decode(ctx: click.Context, capture: str, as_json: bool) -> None:
+def decode(ctx: click.Context, capture: str, as_json: bool, decap: bool) -> None:
     """Show what the packet engine sees in a capture: one line a packet.
 
     CAPTURE is a pcap or pcapng file, plain or gzip, or - for standard input. With --json, JSON Lines; what a packet
-    does not show is null, and fragment_offset counts 8 octets, as the header does.
+    does not show is null, and fragment_offset counts 8 octets, as the header does. What is not IP has its ethertype;
+    time_ns is null where the capture gives a packet no time.
 
     \b
     Examples:
       zsim decode trace.pcap
+      zsim decode --decap pppoe.pcap
       zsim decode --json trace.pcap | head -3
     """
     import engine
@@ -347,8 +400,9 @@ def decode(ctx: click.Context, capture: str, as_json: bool) -> None:
     with compiling():
         try:
             for frames in files.frames(capture, files.wants_compiled((capture,))):
-                headers = engine.decode(frames)
-                rows = (_decoded(frames, headers, p) for p in range(frames.count))
+                headers = engine.decode(engine.decap(frames) if decap else frames)
+                others = dict(engine.ethertypes(frames, headers.status))
+                rows = (_decoded(frames, headers, p, others.get(p)) for p in range(frames.count))
                 lines = (json.dumps(row) if as_json else _line(row) for row in rows)
                 click.echo("".join(f"{line}\n" for line in lines), nl=False)
         except engine.CaptureError as why:
@@ -357,22 +411,26 @@ def decode(ctx: click.Context, capture: str, as_json: bool) -> None:
     ctx.exit(code)
 
 
-def _decoded(frames: engine.Frames, headers: engine.Headers, p: int) -> dict[str, Any]:
+def _decoded(frames: engine.Frames, headers: engine.Headers, p: int, ethertype: int | None) -> dict[str, Any]:
     import engine
 
+    time = int(frames.time[p])
     return {
-        "frame": frames.number + p, "time_ns": int(frames.time[p]), "length": int(frames.length[p]),
-        "captured": int(frames.captured[p]), "linktype": int(frames.linktype[p]), **engine.row(headers, p),
+        "frame": frames.number + p, "time_ns": None if time == engine.NO_TIME else time,
+        "length": int(frames.length[p]), "captured": int(frames.captured[p]), "linktype": int(frames.linktype[p]),
+        **engine.row(headers, p), "ethertype": ethertype or None,
     }  # fmt: skip
 
 
 def _line(row: dict[str, Any]) -> str:
     from zsim.clock import iso
+    from zsim.replay import carried
     from zsim.tcpip.terms import protocol
 
-    start = f"{row['frame']:>6} {iso(row['time_ns'])[11:26]} {row['length']:>6}"
+    time = "-" if row["time_ns"] is None else iso(row["time_ns"])[11:26]
+    start = f"{row['frame']:>6} {time:<15} {row['length']:>6}"
     if row["src"] is None:
-        return f"{start} {row['status']}"
+        return f"{start} {row['status']}" + (f" {carried(row['ethertype'])}" if row["ethertype"] else "")
     ends = [row["src"], row["dst"]]
     if row["sport"] is not None:
         form = "{}.{}" if row["version"] == 4 else "[{}].{}"
@@ -389,11 +447,12 @@ def _line(row: dict[str, Any]) -> str:
 @_ways
 @json_option
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 1_000_000), help="Send it so many times.")
+@live_options
 @click.argument("expression")
 @click.pass_context
 def send(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
-    as_json: bool, count: int, expression: str,
+    as_json: bool, count: int, live: bool, live_port: int, expression: str,
 ) -> None:  # fmt: skip
     """Send packets written as scapy writes them through the rules in force.
 
@@ -409,7 +468,7 @@ def send(
     from zsim import packets
     from zsim.replay import Tally, play
 
-    with session(place_of(ctx, system), write=True) as running, compiling():
+    with session(place_of(ctx, system), write=True, live=(live, live_port)) as running, compiling():
         code = tell_doubts(running)
         try:
             linktype, made = packets.packets(expression)

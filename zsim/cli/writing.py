@@ -10,11 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zsim import __version__
+from zsim.cli.terminal import tell_note
 from zsim.profiles import Place, ProfileError
 
 if TYPE_CHECKING:
     import engine
     from zsim.outputs import Only
+    from zsim.system import System
     from zsim.tcpip.traffic import Outcome, Rewrite
 
     Recorder = Callable[[engine.Frames, Outcome], object]
@@ -26,7 +29,8 @@ class Unwritable(Exception):
 
 @contextmanager
 def annotating(
-    out: str | None, place: Place, captures: Iterable[str], tally: Any, rewrites: list[Rewrite], only: Only
+    out: str | None, place: Place, captures: Iterable[str], tally: Any, rewrites: list[Rewrite], only: Only,
+    decap: bool = False,
 ) -> Iterator[Recorder]:
     """What to tell each batch to, so that the annotated capture `out` is there at the end; without one, nothing."""
     from zsim.outputs import Annotated
@@ -34,7 +38,7 @@ def annotating(
     if out is None:
         yield lambda frames, outcome: None
         return
-    made = Annotated(tally.prepared, rewrites, only)
+    made = Annotated(tally.prepared, rewrites, only, decap=decap)
     try:
         with written(out, place, captures) as write:
             write(made.head())
@@ -43,12 +47,50 @@ def annotating(
         raise ProfileError(str(why)) from None
 
 
-def both(one: Recorder, other: Recorder) -> Recorder:
+def all_of(*recorders: Recorder) -> Recorder:
     def record(frames: engine.Frames, outcome: Any) -> None:
-        one(frames, outcome)
-        other(frames, outcome)
+        for each in recorders:
+            each(frames, outcome)
 
     return record
+
+
+@contextmanager
+def telling_events(
+    out: str | None, form: str | None, system: System, place: Place, captures: Iterable[str]
+) -> Iterator[Recorder]:
+    """What to tell each batch to, so that the logged verdicts are written to `out` as `form`, which its name tells
+    where None. Records that are about a filter and about no packet are no events: their number is said."""
+    from zsim import events
+    from zsim.started import TRMD
+    from zsim.tcpip.defensive import Change
+
+    if out is None:
+        yield lambda frames, outcome: None
+        return
+    chosen = form or events.format_of(out)
+    if chosen is None:
+        known = ", ".join(dict.fromkeys(suffix for suffix, _ in events.SUFFIXES))
+        raise ProfileError(f"--events {out}: the name tells no format; add --events-as, or end it in one of {known}")
+    task = system.task_of(TRMD)
+    user, job = (task.user, task.job) if task else ("", "")
+    observer = events.Observer(system.sysname, system.release, system.stack.name, user, job, __version__)
+    written_lines = passed = 0
+
+    def tell(frames: engine.Frames, outcome: Outcome) -> None:
+        nonlocal written_lines, passed
+        told = [each for each in outcome.events if not isinstance(each, Change)]
+        passed += len(outcome.events) - len(told)
+        write(b"".join(events.lines(told, observer, chosen, written_lines)))
+        written_lines += len(told)
+
+    try:
+        with written(out, place, captures) as write:
+            yield tell
+    except Unwritable as why:
+        raise ProfileError(str(why)) from None
+    if passed:
+        tell_note(f"{passed:,} records about defensive filters, which are about no packet, are not among the events")
 
 
 @contextmanager
@@ -60,6 +102,7 @@ def recording(
         yield lambda path: lambda frames, outcome: None
         return
     from zsim import outputs
+    from zsim.rows import Rows
 
     prepared = tally.prepared
     text = outputs.lines if form == "jsonl" else outputs.csv_lines
@@ -79,7 +122,12 @@ def recording(
                 write(outputs.csv_head(outputs.PACKET if each == "packet" else outputs.FLOW).encode())
             flows = outputs.Flows()
 
+            rows = Rows(prepared, only, form)
+
             def record(path: str, frames: engine.Frames, outcome: Any) -> None:
+                if each == "packet" and (octets := rows.of(frames, outcome, path)) is not None:
+                    write(octets)
+                    return
                 records = outputs.packets(prepared, frames, outcome, path, only)
                 if each == "packet":
                     write(text(records).encode())
@@ -113,6 +161,7 @@ def written(out: str, place: Place, captures: Iterable[str]) -> Iterator[Callabl
     def write(octets: bytes) -> None:
         try:
             file.write(octets)
+            file.flush()  # whoever follows a capture follows this too
         except OSError as why:
             raise Unwritable(f"{shown}: cannot be written: {why.strerror}") from None
 

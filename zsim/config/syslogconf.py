@@ -1,10 +1,12 @@
 """syslog.conf: which record goes where. Every rule that matches gets the record.
 
     condition[;condition...]  destination  [-F mode] [-D mode] [-N qualifier] [-X]
-    condition := [userid.jobname.]facility.priority | (hostspec).facility.priority
+    condition   := [userid.jobname.]facility[,facility...].priority | (hostspec).facility[,facility...].priority
+    destination := /file | @host | /dev/console | /dev/operlog | $SMF | user[,user...] | *
 
 A priority selects itself and everything more severe; `none` excludes the facility. User ids and job names may
-hold `*`. Source: halz001 syslogd rule syntax, parameters, destinations, priority codes.
+hold `*`. Conditions with a user id and job name take what this system writes, those with a host what comes from it
+over the network, the others take both. Source: halz001 syslogd rule syntax, parameters, destinations, priority codes.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import re
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from zsim import addresses
 from zsim.config.source import Source, Token, lines
 from zsim.facts import fact
+from zsim.files import unix_path
 from zsim.findings import Finding, Where, finding
 
 # The standard set; the list for z/OS is unconfirmed.
@@ -30,18 +34,47 @@ PRIORITIES = {
 }  # fmt: skip
 
 
+# What a destination can be. Files, hosts and the console are modelled.
+FILE, HOST, CONSOLE, OPERLOG, SMF, USERS, UNKNOWN = "file", "host", "console", "operlog", "smf", "users", "unknown"
+_DEVICES = {"/dev/console": CONSOLE, "/dev/operlog": OPERLOG, "$SMF": SMF, "*": USERS}
+_WHY_NOT = {
+    OPERLOG: "zsim keeps no operations log", SMF: "records of type 109 are not written",
+    USERS: "no user sits at a terminal of zsim", UNKNOWN: "it is no form of destination that zsim knows",
+}  # fmt: skip
+_USERS = re.compile(r"[A-Za-z@#$][A-Za-z0-9@#$_]{0,7}(?:,[A-Za-z@#$][A-Za-z0-9@#$_]{0,7})*")
+
+
+def kind(destination: str) -> str:
+    """What a destination is, by its form."""
+    if destination in _DEVICES:
+        return _DEVICES[destination]
+    if destination.startswith("/"):
+        return FILE
+    if destination.startswith("@") and len(destination) > 1:
+        return HOST
+    return USERS if _USERS.fullmatch(destination) and not destination.startswith("$") else UNKNOWN
+
+
+class Sender(NamedTuple):
+    """The remote syslogd a record came from."""
+
+    address: str
+    name: str = ""
+
+
 class Condition(NamedTuple):
     user: str
     job: str
     facility: str
     priority: int
     host: str | None  # a (hostspec) condition: only messages from the network
+    local: bool = False  # written with user id and job name: only messages of this system
 
     def __str__(self) -> str:
         name = next(name for name, number in PRIORITIES.items() if number == self.priority)
         if self.host is not None:
             return f"({self.host}).{self.facility}.{name}"
-        writer = "" if (self.user, self.job) == ("*", "*") else f"{self.user}.{self.job}."
+        writer = f"{self.user}.{self.job}." if self.local else ""
         return f"{writer}{self.facility}.{name}"
 
 
@@ -60,23 +93,45 @@ class Rule(NamedTuple):
         head = ";".join(map(str, self.conditions))
         return f"{head:<19} {self.destination}{''.join(f' {flag} {mode:03o}' for flag, mode in modes)}"
 
-    def takes(self, user: str, job: str, facility: str, priority: int) -> bool:
-        """Does a local record of this writer, facility and severity number belong here? Conditions are alternatives;
-        `none` excludes (precedence unconfirmed)."""
-        hits = [condition for condition in self.conditions if _concerns(condition, user, job, facility)]
-        return any(priority <= condition.priority for condition in hits) and not any(
-            condition.priority < 0 for condition in hits
-        )
+    @property
+    def kind(self) -> str:
+        """What the destination is: FILE, HOST, ..."""
+        return kind(self.destination)
+
+    def takes(self, user: str, job: str, facility: str, priority: int, sender: Sender | None = None) -> bool:
+        """Does a record of this writer, facility and severity number belong here? `sender` is the host a record from
+        the network came from, which has no user and job. Conditions are alternatives; `none` excludes (precedence
+        unconfirmed)."""
+        hits = [condition for condition in self.conditions if _concerns(condition, user, job, facility, sender)]
+        excluded = fact("syslog-none-excludes") and any(condition.priority < 0 for condition in hits)
+        return not excluded and any(priority <= condition.priority for condition in hits)
 
 
-def _concerns(condition: Condition, user: str, job: str, facility: str) -> bool:
+def _concerns(condition: Condition, user: str, job: str, facility: str, sender: Sender | None) -> bool:
+    if condition.facility not in ("*", facility):
+        return False
+    if sender is not None:
+        return not condition.local and (condition.host is None or _is_from(condition.host, sender))
     fold = str.upper if fact("syslog-names-fold") else str
     return (
         condition.host is None
-        and condition.facility in ("*", facility)
         and fnmatchcase(fold(user), _pattern(fold(condition.user)))
         and fnmatchcase(fold(job), _pattern(fold(condition.job)))
     )
+
+
+def _is_from(host: str, sender: Sender) -> bool:
+    """A hostspec is an address, a prefix, or a host name with or without its domain."""
+    try:
+        wanted = addresses.anything(host)
+    except ValueError:
+        names = sender.name.lower(), sender.name.lower().partition(".")[0]
+        return bool(sender.name) and host.lower() in names
+    try:
+        version, number = addresses.address(sender.address)
+    except ValueError:
+        return False
+    return version == wanted.version and wanted.low <= number <= wanted.high
 
 
 def _pattern(text: str) -> str:
@@ -98,7 +153,9 @@ def parse(source: Source) -> Configuration:
     """All rules in file order; lines that are no rule are reported and left out."""
     rules: list[Rule] = []
     findings: list[Finding] = []
+    archives = False  # has a BeginArchiveParms named the prefix of the data sets of -N?
     for row in lines(source, "#"):
+        archives = archives or row[0].text.lower() == "beginarchiveparms"
         try:
             rule = _rule(row, findings)
         except _Bad as bad:
@@ -106,6 +163,10 @@ def parse(source: Source) -> Configuration:
             continue
         if rule:
             rules.append(rule)
+        named = next((word for word in row if word.text == "-N"), None)
+        if rule and named and not archives:
+            why, hint = "no BeginArchiveParms stands before it", "code BeginArchiveParms, or remove -N"
+            findings.append(finding("no-effect", named.where, what="-N", why=why, hint=hint))
     return Configuration(tuple(rules), tuple(findings))
 
 
@@ -122,37 +183,86 @@ def _rule(row: tuple[Token, ...], findings: list[Finding]) -> Rule | None:
     if len(row) < 2:
         raise _Bad(head.where, "the end of the line", "a destination", "write a file such as /var/log/errors")
     column = head.where.column
-    conditions = []
+    conditions: list[Condition] = []
     for part in head.text.split(";"):
         if part:
-            conditions.append(_condition(part, head.where._replace(column=column)))
+            conditions += _conditions(part, head.where._replace(column=column))
         column += len(part) + 1
     modes = _options(row[2:], findings)
     destination = row[1]
-    if not destination.text.startswith("/") or destination.text == "/dev/console":
-        why = "records for it are not delivered"
+    what = kind(destination.text)
+    if what in _WHY_NOT:
+        why = f"{_WHY_NOT[what]}, and records for it are counted only"
         findings.append(finding("not-modelled", destination.where, what=f"destination {destination.text}", why=why))
+    if what == FILE:
+        try:
+            unix_path(destination.text)
+        except ValueError as why_not:
+            raise _Bad(destination.where, destination.text, "a file name", str(why_not)) from None
     return Rule(tuple(conditions), destination.text, modes.get("-F"), modes.get("-D"), head.where)
 
 
-def _condition(text: str, where: Where) -> Condition:
-    """userid.jobname.facility.priority, facility.priority, or (hostspec).facility.priority."""
+def _conditions(text: str, where: Where) -> list[Condition]:
+    """Conditions between semicolons. Commas separate facilities (`mail,news.info`), or conditions (`*.info,mail.none`)
+    where the whole is none. (unconfirmed for z/OS; syslog.conf of other systems)"""
+    if "," not in text or _parts(text) is not None or not fact("syslog-comma-lists"):
+        return _one(text, where)
+    found: list[Condition] = []
+    column, begun = where.column, 0
+    pieces = text.split(",")
+    for at, piece in enumerate(pieces):
+        if "." in piece or at == len(pieces) - 1:
+            found += _one(",".join(pieces[begun : at + 1]), where._replace(column=column))
+            column += sum(len(each) + 1 for each in pieces[begun : at + 1])
+            begun = at + 1
+    return found
+
+
+def _parts(text: str) -> tuple[str | None, list[str]] | None:
+    """Host and dotted parts of a condition; None if it is none. Only facilities may be a list."""
     host: str | None = None
     if text.startswith("("):
         host, closed, text = text[1:].partition(")")
         if not closed:
-            raise _Bad(where, f"({host}", "a host in parentheses", "close the parenthesis")
+            return None
         text = text.removeprefix(".")
     parts = text.split(".")
-    if len(parts) not in ((2, 4) if host is None else (2,)) or not all(parts):
+    single = parts[:-2] + parts[-1:]
+    lists = fact("syslog-comma-lists")
+    fits = len(parts) in ((2, 4) if host is None else (2,)) and all(parts)
+    return (host, parts) if fits and not any("," in part for part in (single if lists else parts)) else None
+
+
+def _one(text: str, where: Where) -> list[Condition]:
+    """userid.jobname.facility.priority, facility.priority, or (hostspec).facility.priority: one for each facility."""
+    read = _parts(text)
+    if text.startswith("(") and ")" not in text:
+        raise _Bad(where, text, "a host in parentheses", "close the parenthesis")
+    if read is None:
         hint = "asterisks may have been lost: every part needs a value, * for any"
         raise _Bad(where, text, "facility.priority or userid.jobname.facility.priority", hint)
-    user, job, facility, priority = ("*", "*", *parts) if len(parts) == 2 else tuple(parts)
-    if facility.lower() not in (*FACILITIES, "*"):
-        raise _Bad(where, facility, "a facility", f"use * or one of {', '.join(FACILITIES)}")
+    host, parts = read
+    user, job, names, priority = ("*", "*", *parts) if len(parts) == 2 else tuple(parts)
+    facilities = names.lower().split(",")
+    for facility in facilities:
+        if facility not in (*FACILITIES, "*"):
+            raise _Bad(where, facility, "a facility", f"use * or one of {', '.join(FACILITIES)}")
     if priority.lower() not in PRIORITIES:
         raise _Bad(where, priority, "a priority", f"use one of {', '.join(PRIORITIES)}")
-    return Condition(user, job, facility.lower(), PRIORITIES[priority.lower()], host)
+    if host is not None:
+        _check_host(host, where)
+    severity = PRIORITIES[priority.lower()]
+    return [Condition(user, job, facility, severity, host, len(parts) == 4) for facility in facilities]
+
+
+def _check_host(host: str, where: Where) -> None:
+    """An address, a prefix or a name."""
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", host) and not re.fullmatch(r"[0-9.]+", host):
+        return
+    try:
+        addresses.anything(host)
+    except ValueError as why:
+        raise _Bad(where, f"({host})", "an address, a prefix or a host name", str(why)) from None
 
 
 def _options(words: tuple[Token, ...], findings: list[Finding]) -> dict[str, int]:

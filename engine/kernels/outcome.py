@@ -1,0 +1,104 @@
+"""What became of packets, as columns and as blocks of a pcapng."""
+
+# mypy: disable-error-code="no-untyped-def"
+# A kernel has no types but those its docstring gives: they are two for every array.
+
+from engine.fields import COLUMN
+from engine.kernels import kernel
+from engine.kernels.ahead import copy_octets
+
+ROUTED = COLUMN["routed"]
+NO_LEG = 255  # way of a packet no rule was asked about
+VERDICT_BITS = 16  # verdict times 2, and whether it was routed
+
+
+@kernel
+def decided(packet, rule, block, interface, verdict, value, m, direction, scale, who, where, way, routed, key):
+    """Note what the m packets of a leg got: who decided, where, in which way, and all of it in a number.
+
+    packet, rule, block, interface  i4[m]    verdict  u1[m]    value  u4[columns*m], of the leg
+    who, where  i4[n]    way, routed  u1[n]    key  i8[n]: `scale` times what is added
+    """
+    for i in range(m):
+        p = packet[i]
+        found = block[i] + 0
+        if found < 0:
+            found = rule[i] + 0
+        passing = value[ROUTED * m + i] + 0
+        who[p] = found
+        where[p] = interface[i]
+        way[p] = direction
+        routed[p] = passing
+        key[p] += scale * (1 + (found + 1) * VERDICT_BITS + verdict[i] * 2 + passing)
+
+
+@kernel
+def undecided(status, verdict, n, key):
+    """Number the packets no rule was asked about by what they are: -1 - 8 * status - verdict.
+
+    status, verdict  u1[n]    key  i8[n]
+    """
+    for p in range(n):
+        if key[p] == 0:
+            key[p] = -1 - 8 * status[p] - verdict[p]
+
+
+@kernel
+def number_keys(key, n, slots, keys, codes, known, code, fresh):
+    """Number different keys in the order they come; returns how many were new, their keys in `fresh`. The table has
+    room for them if at least n of its slots are free.
+
+    key    i8[n]    slots  how many there are, a power of 2    keys  i8[slots]    codes  i4[slots], -1 in a free one
+    known  how many keys there are    code  i4[n]    fresh  i8[n]
+    """
+    new = 0
+    mask = slots - 1
+    for p in range(n):
+        at = (key[p] ^ (key[p] >> 16)) & mask
+        while codes[at] >= 0 and keys[at] != key[p]:
+            at = (at + 1) & mask
+        if codes[at] < 0:
+            keys[at] = key[p]
+            codes[at] = known + new
+            fresh[new] = key[p]
+            new += 1
+        code[p] = codes[at]
+    return new
+
+
+@kernel
+def annotate(data, start, captured, length, time, number, row, m, code, text, begin, words, out):
+    """Write an enhanced packet block of pcapng, little-endian and in ns, with a comment for each listed packet;
+    returns how many octets that were.
+
+    data   u1[b]    start, time  i8[n]    captured, length  u4[n]    number  i4[n]  interface    row  i4[m]
+    code   i4[n]    which comment: words begin[code] to begin[code + 1] of text, its option and the end of options
+    text   u1[...]    begin  i8[...]
+    words  u4[...]  the same memory as out, u1[...], of a little-endian machine
+    """
+    w = 0
+    for i in range(m):
+        p = row[i]
+        have = captured[p] + 0
+        filled = (have + 3) // 4
+        first = begin[code[p]] + 0
+        option = begin[code[p] + 1] - first
+        whole = 32 + 4 * (filled + option)
+        when = max(time[p] + 0, 0)
+        words[w] = 6
+        words[w + 1] = whole
+        words[w + 2] = number[p]
+        words[w + 3] = when >> 32
+        words[w + 4] = when & 0xFFFFFFFF
+        words[w + 5] = have
+        words[w + 6] = length[p]
+        w += 7
+        if filled:
+            words[w + filled - 1] = 0
+        copy_octets(out, 4 * w, data, start[p] + 0, have)
+        w += filled
+        copy_octets(out, 4 * w, text, 4 * first, 4 * option)
+        w += option
+        words[w] = whole
+        w += 1
+    return 4 * w
