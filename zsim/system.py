@@ -127,6 +127,7 @@ class System:
                     more, found = self.start_task(task)
                     issued += more
                     findings += found
+        self.elsewhere.clear()  # what the daemons say of their start is sent nowhere
         return issued, findings
 
     @_by_its_facts
