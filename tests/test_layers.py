@@ -14,7 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # The modules at the edge, which alone read files, sockets, databases and the wall clock.
-EDGE = ("zsim.profiles", "zsim.store", "zsim.cli", "zsim.packets", "zsim.captures", "zsim.demo")
+EDGE = (
+    "zsim.profiles", "zsim.store", "zsim.undo", "zsim.memory", "zsim.cli", "zsim.packets", "zsim.captures", "zsim.demo",
+)  # fmt: skip
 
 # Where the modules of zsim stand. A module imports from its own height and from below, never from above; one
 # without a place fails the test, because somebody has to say where it belongs.
@@ -24,11 +26,11 @@ HEIGHTS = (
      "later", "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
-    ("events", "outputs", "parquet", "rows", "smf", "tasks"),
-    ("authority", "system", "started", "defence", "delivery"),
+    ("events", "outputs", "parquet", "rows", "smf", "started", "tasks"),
+    ("authority", "console", "defence", "delivery", "system"),
     ("bench", "forecast", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
-    ("", "profiles", "store"),
+    ("", "memory", "profiles", "store", "undo"),
     ("cli", "demo", "web", "__main__"),
 )  # fmt: skip
 

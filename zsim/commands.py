@@ -2,19 +2,39 @@
 
     @command("VARY TCPIP,{stack},OBEYfile,{dsn}")
 
-The verb is separated by blanks, operands by commas; the capitals of a keyword are its shortest form; `{name}` takes
-an operand, which may be empty; `{name...}` takes all that remain. Quoted operands keep case, the rest is folded.
+The verb is separated by blanks or a comma, operands by commas; the capitals of a keyword are its shortest form;
+`{name}` takes an operand, which may be empty; `{name...}` takes all that remain. Quoted operands keep case, the rest
+is folded.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from zsim.config.source import abbreviates
+from zsim.findings import Finding
+from zsim.messages import IssuedMessage
 
-VERBS = {"V": "VARY", "F": "MODIFY", "S": "START", "P": "STOP", "D": "DISPLAY"}
+VERBS = {"V": "VARY", "F": "MODIFY", "S": "START", "P": "STOP", "D": "DISPLAY", "C": "CANCEL"}
+# Verbs of MVS that zsim does not model. (MVS System Commands, the list of commands)
+OTHER_VERBS = (
+    "ACTIVATE", "CD", "CHNGDUMP", "CF", "CMDS", "CONFIG", "CONTROL", "K", "DEVSERV", "DS", "DUMP", "DUMPDS", "DD",
+    "FORCE", "HALT", "Z", "HOLD", "IOACTION", "LIBRARY", "LOG", "L", "LOGOFF", "LOGON", "MODE", "MONITOR", "MN",
+    "MOUNT", "M", "PAGEADD", "PA", "PAGEDEL", "PD", "QUIESCE", "RELEASE", "REPLY", "R", "RESET", "E", "ROUTE", "RO",
+    "SEND", "SE", "SET", "T", "SETETR", "SETGRS", "SETLOAD", "SETLOGR", "SETOMVS", "SETPROG", "SETRRS", "SETSMF", "SS",
+    "SETSMS", "SETSSI", "SETXCF", "SLIP", "STOPMN", "PM", "SWAP", "SWITCH", "I", "TRACE", "UNLOAD", "U", "WRITELOG",
+    "W",
+)  # fmt: skip
+
+
+class Reply(NamedTuple):
+    """What the console shows for one command, and whether it was carried out."""
+
+    messages: tuple[IssuedMessage, ...]
+    findings: tuple[Finding, ...] = ()
+    done: bool = True
 
 
 class Command(NamedTuple):
@@ -33,13 +53,12 @@ def command(pattern: str) -> Callable[[Callable[..., Any]], Command]:
     return mark
 
 
-def match(text: str, commands: Sequence[Command]) -> tuple[Command, dict[str, str]] | None:
-    """The first command whose pattern fits, and its operands by name."""
+def fitting(text: str, commands: Sequence[Command]) -> Iterator[tuple[Command, dict[str, str]]]:
+    """The commands whose pattern fits, in their order, with the operands by name."""
     verb, operands = split(text)
     for candidate in commands:
         if candidate.verb == verb and (values := _fit(candidate.operands, operands)) is not None:
-            return candidate, values
-    return None
+            yield candidate, values
 
 
 def verb_known(text: str, commands: Sequence[Command]) -> bool:
@@ -48,7 +67,7 @@ def verb_known(text: str, commands: Sequence[Command]) -> bool:
 
 def split(text: str) -> tuple[str, list[str]]:
     """`v tcpip,,obey,'x'` -> ("VARY", ["TCPIP", "", "OBEY", "'x'"])."""
-    verb, _, rest = text.strip().partition(" ")
+    verb, rest = re.split(r"[ ,]", f"{text.strip()} ", maxsplit=1)
     verb = VERBS.get(verb.upper(), verb.upper())
     operands = re.findall(r"((?:'[^']*'|[^,'])*)(?:,|$)", rest.strip())
     if operands and operands[-1] == "" and not rest.rstrip().endswith(","):

@@ -8,25 +8,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from zsim import messages
-from zsim.commands import Command, command
+from zsim.commands import Command, Reply, command
 from zsim.config import dmd as language
 from zsim.config import pagentconf
+from zsim.config.source import Source
 from zsim.facts import fact
 from zsim.files import file_name
 from zsim.findings import ERROR, Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage
+from zsim.started import DMD, Task
 from zsim.tasks import dmd as daemon
 from zsim.tasks.dmd import Ask, Dmd, Effect, Entry, Refused
 from zsim.tasks.syslogd import Delivery
 from zsim.tcpip import defensive
 
 if TYPE_CHECKING:
-    from zsim.system import Reply, System, Task
+    from zsim.system import System
 
-PROGRAM = "DMD"
+PROGRAM = DMD
 
 
 def running(system: System) -> Task | None:
@@ -49,18 +52,45 @@ def begin(system: System, task: Task) -> tuple[list[IssuedMessage], list[Finding
         else:
             variables = pagentconf.environment(source)
             where = pagentconf.place_of(source, "DMD_FILE") or where
+            findings += _remarks(source, variables)
     system.dmd = Dmd()
     name, read = _configuration(system, variables.get("DMD_FILE") or fact("dmd-file"), where)
     findings += read.findings
     if read.failed:
         task.running = False
-        return [messages.DMD_FAILED(file=name), messages.DMD_ENDED()], findings
+        return [*_ctrace(system, variables), messages.DMD_FAILED(file=name), messages.DMD_ENDED()], findings
     system.dmd.config = read.config
     system.dmd.filters, issued = _kept(system, daemon.EVERYWHERE)
+    issued = [*_ctrace(system, variables), *issued]
     issued += _restore(system)
     effect = daemon.configure(system.dmd, read.config, name, system.stacks, system.clock.now)
     _deliver(system, effect)
     return [*issued, *effect.issued, messages.DMD_READY()], findings
+
+
+# Environment variables of DMD; those that change nothing here. (dmd_run_time_environment, ctracedmd)
+VARIABLES = ("DMD_FILE", "DMD_PIDFILE", "DMD_CTRACE_MEMBER", "DMD_CODEPAGE")
+KEPT_VARIABLES = ("DMD_PIDFILE", "DMD_CODEPAGE")
+PARMLIB, CTRACE_MEMBER = "SYS1.PARMLIB", "CTIDMD00"
+
+
+def _remarks(source: Source, variables: Mapping[str, str]) -> Iterator[Finding]:
+    """What is doubtful in an environment: a variable that DMD does not know, one that changes nothing."""
+    for name in variables:
+        where = pagentconf.place_of(source, name) or Where(source.name)
+        if name in KEPT_VARIABLES:
+            yield finding("kept", where, what=name)
+        elif name.startswith("DMD_") and name not in VARIABLES:
+            hint = did_you_mean(name, VARIABLES, f"it knows {', '.join(VARIABLES)}")
+            yield finding("ignored-attribute", where, name=name, statement="the environment of DMD", hint=hint)
+
+
+def _ctrace(system: System, variables: Mapping[str, str]) -> list[IssuedMessage]:
+    """Without its member DMD traces with the defaults and says so; a system without SYS1.PARMLIB is not asked."""
+    names = system.files.names
+    member = variables.get("DMD_CTRACE_MEMBER", CTRACE_MEMBER).upper()
+    missing = any(name.startswith(f"{PARMLIB}(") for name in names) and f"{PARMLIB}({member})" not in names
+    return [messages.IEE538I(member=member)] if missing else []
 
 
 def _configuration(system: System, file: str, where: Where) -> tuple[str, language.Read]:
@@ -155,33 +185,26 @@ def carry_out(system: System, ask: Ask) -> tuple[int, str]:
 # ---- operator commands ----------------------------------------------------------------------------------------
 
 
-def _task(system: System, job: str) -> Task | Reply:
-    from zsim.system import Reply
-
+def _task(system: System, job: str) -> Task | Reply | None:
+    """The DMD that runs under a job name; the reply that none runs; None for another program."""
     task = system.running(job)
     if task is None:
         return Reply((messages.IEE341I(job=job),), done=False)
-    if task.program != PROGRAM:
-        return Reply((messages.IEE535I(verb="MODIFY"),), done=False)
-    return task
+    return task if task.program == PROGRAM else None
 
 
 @command("MODIFY {job},DISPLAY")
-def display(system: System, job: str) -> Reply:
+def display(system: System, job: str) -> Reply | None:
     """Show the configuration values that DMD uses."""
-    from zsim.system import Reply
-
     task = _task(system, job)
-    return task if isinstance(task, Reply) else Reply(tuple(daemon.shown(system.dmd)))
+    return Reply(tuple(daemon.shown(system.dmd))) if isinstance(task, Task) else task
 
 
 @command("MODIFY {job},REFRESH,{file}")
-def refresh_from(system: System, job: str, file: str) -> Reply:
+def refresh_from(system: System, job: str, file: str) -> Reply | None:
     """Have DMD read another configuration file: FILE=//'DATA.SET(MEMBER)' or FILE='/unix/file'."""
-    from zsim.system import Reply
-
     task = _task(system, job)
-    if isinstance(task, Reply):
+    if not isinstance(task, Task):
         return task
     keyword, equals, name = file.partition("=")
     if keyword != "FILE" or not equals or not name:
@@ -193,7 +216,7 @@ def refresh_from(system: System, job: str, file: str) -> Reply:
 
 def refresh(system: System, task: Task, file: str = "") -> Reply:
     """Have DMD read its configuration again, as a complete replacement."""
-    from zsim.system import Brought, Reply
+    from zsim.system import Brought
 
     wanted = file or system.dmd.file
     issued, findings = system._read(task, lambda task: Brought(*_configure(system, wanted, Where("console", 1, 1))))
@@ -202,12 +225,10 @@ def refresh(system: System, task: Task, file: str = "") -> Reply:
 
 
 @command("MODIFY {job},FORCE_INACTIVE,{stack}")
-def force_inactive(system: System, job: str, stack: str) -> Reply:
+def force_inactive(system: System, job: str, stack: str) -> Reply | None:
     """Remove all defensive filters of a stack, and refuse new ones until the next REFRESH."""
-    from zsim.system import Reply
-
     task = _task(system, job)
-    if isinstance(task, Reply):
+    if not isinstance(task, Task):
         return task
     config = system.dmd.config
     if config is None or config.of(stack) is None:

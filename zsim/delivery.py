@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from zsim import messages
-from zsim.commands import Command, command
+from zsim.commands import Command, Reply, command
 from zsim.config import pagentconf, syslogconf
 from zsim.config.source import Source
 from zsim.facts import fact
@@ -23,7 +23,8 @@ from zsim.tasks.syslogd import Delivery, LogRecord, Syslogd
 from zsim.unix import Answer
 
 if TYPE_CHECKING:
-    from zsim.system import Reply, System, Task
+    from zsim.started import Task
+    from zsim.system import System
     from zsim.tcpip.logged import Logged
     from zsim.tcpip.traffic import Prepared
 
@@ -34,8 +35,9 @@ SIGNALS = {"HUP": "HUP", "1": "HUP", "SIGHUP": "HUP", "TERM": "TERM", "15": "TER
 # ---- records ---------------------------------------------------------------------------------------------------
 
 
-def deliver(system: System, told: list[LogRecord]) -> list[Delivery]:
-    """Records to files, hosts and the console, by syslog.conf; without syslogd nothing is kept."""
+def deliver(system: System, told: list[LogRecord], zone: int | None = None) -> list[Delivery]:
+    """Records to files, hosts and the console, by syslog.conf; without syslogd nothing is kept. `zone` is the writer's,
+    in seconds east of UTC; the image's where it is None."""
     daemon = system.task_of(PROGRAM)
     if daemon is None or not daemon.running or not told:
         return []
@@ -43,6 +45,7 @@ def deliver(system: System, told: list[LogRecord]) -> list[Delivery]:
     if given.network_only:
         return []
     offset = system.offset
+    zone = offset if zone is None else zone
     rules, _ = rules_in_force(system)
     deliveries = syslogd.deliver(rules, told, offset, system.syslogd.opened)
     if not given.create:
@@ -50,7 +53,7 @@ def deliver(system: System, told: list[LogRecord]) -> list[Delivery]:
     lines: dict[str, list[str]] = {}
     for path, record, _ in deliveries:
         if record is not None:
-            lines.setdefault(path, []).append(syslogd.line(record, system.sysname, offset, given.users) + "\n")
+            lines.setdefault(path, []).append(syslogd.line(record, system.sysname, zone, given.users) + "\n")
     for path, written in lines.items():
         system.files.append(path, "".join(written))
     for time in {syslogd.opening(record.time, offset, system.syslogd.opened) for record in told}:
@@ -175,8 +178,6 @@ def _reread(system: System, task: Task) -> list[Finding]:
 @command("MODIFY {job},RESTART")
 def restart(system: System, job: str) -> Reply | None:
     """Have syslogd read its configuration again and open its files anew."""
-    from zsim.system import Reply
-
     task = system.running(job)
     if task is None:
         return Reply((messages.IEE341I(job=job),), done=False)

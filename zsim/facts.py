@@ -143,6 +143,7 @@ FACTS = {
         Fact("syslogd-pid", 16842780, CHOICE, "process number of syslogd"),
         Fact("syslogd-pid-file", "/etc/syslog.pid", UNCONFIRMED, "file with the process number of syslogd"),
         Fact("syslog-names-fold", True, CHOICE, "user ids and job names of syslog.conf compare without case"),
+        Fact("console-width", 69, UNCONFIRMED, "columns of a line of the console before a record behind BPXF024I is folded"),
         # RACF
         Fact("racf-first-user", "IBMUSER", CHOICE, "owner of what the RACF commands of a system's start define"),
         Fact("racf-first-group", "SYS1", CHOICE, "the group there is before any command; those whom system.yaml names are in it"),
@@ -154,6 +155,13 @@ FACTS = {
         Fact("racf-longest-name", 246, UNCONFIRMED, "characters in the name of a general resource profile"),
         Fact("racf-classes", ("SERVAUTH", "FACILITY", "OPERCMDS", "RACFVARS", "DIGTCERT", "DIGTRING", "DIGTNMAP", "DIGTCRIT", "STARTED", "SURROGAT", "APPL", "UNIXPRIV", "LOGSTRM", "TSOAUTH", "CSFSERV", "CSFKEYS", "XFACILIT", "RDATALIB", "JESSPOOL", "SDSF"), UNCONFIRMED, "classes there are; checks are made in SERVAUTH, FACILITY and OPERCMDS, the profiles of the others are kept"),
         Fact("racf-superuser-switches", True, CHOICE, "READ to BPX.SUPERUSER counts as UID 0 at once, without su"),
+        # the console
+        Fact("display-state", {"EZBTCPIP": "NSW", "PAGENT": "OWT", "EZATRMD": "OWT", "SYSLOGD": "OWT", "DMD": "OWT"}, UNCONFIRMED, "status of each task in D A; OWT of TRMD1 was seen"),
+        Fact("display-type", {"EZBTCPIP": "SO", "PAGENT": "SO", "EZATRMD": "AO", "SYSLOGD": "SO", "DMD": "SO"}, UNCONFIRMED, "type of each task in D A; AO of TRMD1 was seen"),
+        Fact("display-counts", {"sysas": 33, "inits": 30, "most-users": 40}, CHOICE, "address spaces, initiators and most users in the summary of D A"),
+        Fact("display-first-asid", 0x41, CHOICE, "address space number of the first job; they count on in order of start"),
+        Fact("display-cpu", "000.010S", CHOICE, "CT= of every task in D A"),
+        Fact("display-workload", {"workload": "SERVERS", "class": "SRVOMVS", "period": 1}, CHOICE, "WKL=, SCL= and P= in D A; those of TRMD1 were seen"),
         # files
         Fact("profile-search", "PROFILE", CHOICE, "name in system.yaml of the stack's profile data set"),
         Fact("pagent-log-file", "/tmp/pagent.log", CHOICE, "Policy Agent's log when nothing names one"),

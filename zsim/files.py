@@ -103,11 +103,14 @@ class Files:
     replaced: dict[str, str] = field(default_factory=dict)
     modes: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)  # of a file and its folders, if made
     closed: tuple[str, ...] = ()  # places on disk that hold data sets, where no z/OS UNIX file can be
+    streams: dict[str, Source] = field(default_factory=dict)  # by the name DD:task, what stands in its procedure
     asked: dict[str, None] = field(default_factory=dict)  # names that were looked for, there or not, in order
     store: Store = field(default_factory=lambda: Store())  # of the octets in `appended`
 
     def read(self, word: str, where: Where) -> Source | Finding:
         """The file a configuration statement at `where` names, or the finding why not."""
+        if word in self.streams:
+            return self.streams[word]
         try:
             name = file_name(word)
         except ValueError as why:

@@ -90,6 +90,8 @@ KINDS = {
         Kind("empty-policy", ERROR, "{why}, so this policy is not installed", "add an IpFilterPolicy with at least one rule"),
         Kind("no-common-family", ERROR, "source and destination have no IP version in common", "use addresses of one family"),
         Kind("needs-vpn", ERROR, "IpFilterAction IpSec needs an IpDynVpnAction or IpManVpnAction reference", "add one to the rule"),
+        Kind("misplaced", WARNING, "{name} has no place in {file}: it is ignored", "{hint}"),
+        Kind("other-family", WARNING, "{name} is of IPv{own}, the addresses of the rule of IPv{other}: it makes no filter", "use {instead}, or addresses of IPv{own}"),
         Kind("unused", NOTE, "{type} {name} is used by nothing that the policy reaches", ""),
         # chain and system
         Kind("log-file-missing", WARNING, "{name} does not exist, and syslogd runs without -c: its records are lost", "start syslogd with -c or make the file"),

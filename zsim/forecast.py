@@ -15,7 +15,8 @@ from zsim import addresses
 from zsim.clock import SECOND, iso
 from zsim.config.syslogconf import PRIORITIES
 from zsim.facts import fact
-from zsim.system import SYSLOGD, TRMD, System
+from zsim.started import SYSLOGD, TRMD
+from zsim.system import System
 from zsim.tasks import syslogd, trmd
 from zsim.tasks.syslogd import is_file
 from zsim.tcpip.defensive import Change

@@ -53,9 +53,32 @@ EZZ0061I = Message("EZZ0061I", "VARY SYNTAXCHECK COMMAND BEGINNING", MANUAL)
 EZZ0062I = Message("EZZ0062I", "VARY SYNTAXCHECK FOUND NO ERRORS", MANUAL)
 EZZ0064I = Message("EZZ0064I", "VARY SYNTAXCHECK FOUND ERRORS: SEE PREVIOUS MESSAGES", OURS)
 EZZ0065I = Message("EZZ0065I", "VARY SYNTAXCHECK COMMAND COMPLETE", MANUAL)
+IEE114I = Message("IEE114I", "{time} ACTIVITY {number:03d}", MANUAL)
+IEE115I = Message("IEE115I", "{time} ACTIVITY {number:03d}", SEEN)
+IEE301I = Message("IEE301I", "{job:<8} CANCEL COMMAND ACCEPTED", OURS)
 IEE305I = Message("IEE305I", "{verb:<8} COMMAND INVALID", MANUAL)
 IEE341I = Message("IEE341I", "{job} NOT ACTIVE", SEEN)
+IEE538I = Message("IEE538I", "{member} MEMBER NOT FOUND IN PARMLIB", MANUAL)
 IEE535I = Message("IEE535I", "{verb} INVALID PARAMETER", OURS)
+ACTIVITY_COUNTS = Message(
+    "",
+    " JOBS     M/S    TS USERS    SYSAS    INITS   ACTIVE/MAX VTAM     OAS\n"
+    "{jobs:05d}    {tasks:05d}    {users:05d}      {sysas:05d}    {inits:05d}   "
+    "{active:05d}/{most:05d}       {forked:05d}",
+    SEEN,
+)  # fmt: skip
+ACTIVITY_JOB = Message("", " {job:<8} {step:<8} {user:<8} {status:<4} {type:<2}", SEEN)
+ACTIVITY_DETAIL = Message(
+    "",
+    " {job:<8} {step:<8} {user:<8} {status:<4} {type:<2}  A={asid:04X}   PER=NO   SMC=000\n"
+    "{pad}PGN=N/A  DMN=N/A  AFF=NONE\n"
+    "{pad}CT={cpu}  ET={elapsed}\n"
+    "{pad}WUID=STC{number:05d} USERID={owner}\n"
+    "{pad}WKL={workload:<8} SCL={service:<8} P={period}\n"
+    "{pad}RGP=N/A      SRVR=NO  QSC=NO",
+    SEEN,
+)  # fmt: skip
+ACTIVITY_NONE = Message("", " {job:<8} NOT FOUND", OURS)
 NOT_FOUND = Message("", "DEVICE {name} NOT FOUND", OURS)  # the words are the seed's, the number is unknown
 
 # TCPIP profile (halmN, one topic a message; SEEN in a Redbook's OBEYFILE that deletes a started device) -------------
@@ -105,7 +128,7 @@ HASP395 = Message("$HASP395", "{name:<8} ENDED - RC=0000", SEEN)
 IEE122I = Message("IEE122I", "START COMMAND JCL ERROR", OURS)
 IEF403I = Message("IEF403I", "{name} - STARTED - TIME={time}", SEEN)
 IEF404I = Message("IEF404I", "{name} - ENDED - TIME={time}", SEEN)
-IEF695I = Message("IEF695I", "START {name:<8} WITH JOBNAME {name:<8} IS ASSIGNED TO USER {user:<8}, GROUP SYS1", OURS)
+IEF695I = Message("IEF695I", "START {name:<8} WITH JOBNAME {job:<8} IS ASSIGNED TO USER {user:<8}, GROUP SYS1", OURS)
 IEFC612I = Message("IEFC612I", "PROCEDURE {name} WAS NOT FOUND", OURS)
 EZZ8495I = Message("EZZ8495I", "TRMD STARTED", SEEN)
 EZZ8500I = Message("EZZ8500I", "TRMD INITIALIZATION COMPLETE", SEEN)

@@ -14,17 +14,19 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from zsim import undo
 from zsim.clock import zone_offset
 from zsim.facts import choice, fact
 from zsim.files import Files, Problem, file_name
 from zsim.findings import Where, did_you_mean
-from zsim.system import PROGRAMS, System, Task
+from zsim.started import PROGRAMS, USER, Task, members
+from zsim.system import System
 from zsim.tcpip.stack import Stack
 
 
@@ -43,11 +45,12 @@ class Place(NamedTuple):
 SETTINGS = "system.yaml"
 STATE = "state.db"
 _KEYS = {
-    "sysname", "release", "stack", "timezone", "codepage", "symbols", "users", "datasets", "tasks", "racf", "facts",
+    "sysname", "release", "stack", "timezone", "codepage", "symbols", "users", "datasets", "proclib", "tasks", "racf",
+    "facts",
 }  # fmt: skip
-_TASK_KEYS = {"program", "user", "options", "environment", "file"}
+_TASK_KEYS = {"program", "user", "options", "environment", "file", "start"}
 # At the top of a folder: not z/OS UNIX files.
-_RESERVED = {SETTINGS, STATE, f"{STATE}-wal", f"{STATE}-shm", f"{STATE}-journal", "captures", "README.md"}
+_RESERVED = {SETTINGS, STATE, "captures", "README.md"}  # and what begins with state.db-
 LARGEST_TEXT = 64 * 1024 * 1024  # octets; a configuration file or log beyond this is not read as text
 MOST_FILES = 20_000
 
@@ -110,15 +113,17 @@ def open_system(place: Place) -> System:
     timezone = settings.text("timezone", "GMT0")
     if zone_offset(timezone) is None:
         settings.fail("timezone", f"{timezone!r} is not like GMT0 or EST5; daylight saving is not modelled")
-    tasks = {name: settings.task(name) for name in settings.section("tasks")}
     folder = _Folder(place, settings)
+    names = dict(folder.names())
+    proclib = settings.proclib(folder.mapped)
+    tasks = {name.upper(): settings.task(name, members(names, proclib)) for name in settings.section("tasks")}
     system = System(
         place.name, settings.text("sysname", "S0W1").upper(), settings.text("release", "V2R4").upper(), timezone,
-        Stack(stack), tasks, Files(dict(folder.names()), folder.fetch, closed=tuple(map(str, folder.mapped.values()))),
+        Stack(stack), tasks, Files(names, folder.fetch, closed=tuple(map(str, folder.mapped.values()))),
         {name.upper(): str(value) for name, value in settings.section("symbols").items()},
         tuple(str(user).upper() for user in settings.data.get("users") or ("IBMUSER",)),
     )  # fmt: skip
-    system.facts = settings.facts()
+    system.facts, system.proclib = settings.facts(), proclib
     system.racf_files = settings.racf()
     system.symbols.setdefault("SYSNAME", system.sysname)
     return system
@@ -207,11 +212,29 @@ class _Settings:
                 self.fail("facts", str(why), name)
         return found
 
-    def task(self, name: str) -> Task:
-        """One row of `tasks`."""
+    def proclib(self, mapped: Mapping[str, Path]) -> str:
+        """The data set of the procedures."""
+        name = str(self.data.get("proclib") or "").upper()
+        if name and name not in mapped:
+            hint = did_you_mean(name, mapped, "map it under datasets")
+            self.fail("proclib", f"data set {name} is not known; {hint}")
+        return name
+
+    def task(self, name: str, procedures: Collection[str]) -> Task:
+        """One row of `tasks`: whose it is and whether an IPL starts it; without a procedure, all that one would say."""
         row = self.section("tasks")[name]
         if not isinstance(row, dict):
             self.fail("tasks", f"task {name} needs at least program:", name)
+        start = str(row.get("start", "yes")).lower()
+        if start not in ("yes", "no", "true", "false"):
+            self.fail("tasks", f"start: of task {name} is yes or no", name, "start")
+        at_ipl = start in ("yes", "true")
+        user = str(row.get("user", USER)).upper()
+        if name.upper() in procedures:
+            for key in row:
+                if key not in ("user", "start"):
+                    self.fail("tasks", f"{key} of task {name} is said by its procedure; remove it here", name, key)
+            return Task(name.upper(), "", user, Where(SETTINGS, *self.places[("tasks", name)]), at_ipl=at_ipl)
         for key in row:
             if key not in _TASK_KEYS:
                 self.fail("tasks", f"{key} of task {name} is not known; {did_you_mean(key, _TASK_KEYS, '')}", name, key)
@@ -226,9 +249,8 @@ class _Settings:
             )
         key = next((key for key in ("environment", "file") if key in row), "program")
         return Task(
-            name.upper(), program, str(row.get("user", "START1")).upper(),
-            Where(SETTINGS, *self.places.get(("tasks", name, key), (1, 1))),
-            str(row.get("options", "")), str(row.get("environment", "")), file or "/etc/syslog.conf",
+            name.upper(), program, user, Where(SETTINGS, *self.places.get(("tasks", name, key), (1, 1))),
+            str(row.get("options", "")), str(row.get("environment", "")), file, at_ipl=at_ipl,
         )  # fmt: skip
 
 
@@ -263,7 +285,7 @@ class _Folder:
                     yield self._add(shown, each)
         taken = {path.resolve() for path in self.mapped.values()}
         for top in sorted(self.place.folder.iterdir()):
-            if top.name not in _RESERVED and top.name[0] != "." and not any(_inside(top, path) for path in taken):
+            if not _reserved(top.name) and top.name[0] != "." and not any(_inside(top, path) for path in taken):
                 yield from self._below(top)
 
     def _below(self, top: Path) -> Iterator[tuple[str, str]]:
@@ -298,6 +320,11 @@ class _Folder:
             return Problem(f"byte {why.start} is no {self.codepage}")
 
 
+def _reserved(top: str) -> bool:
+    """A name at the top of a folder that is no z/OS UNIX file."""
+    return top in _RESERVED or top.startswith(f"{STATE}-")
+
+
 def _inside(folder: Path, path: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
@@ -323,8 +350,8 @@ def decode(octets: bytes, codepage: str) -> str:
 
 
 def save_files(system: System, place: Place) -> None:
-    """Write what the system appended to or replaced in its z/OS UNIX files; a bundled system's is forgotten.
-    Raises ProfileError."""
+    """Write what the system appended to or replaced in its z/OS UNIX files; a bundled system's is forgotten. Until the
+    command is kept it can be taken back (see undo.py). Raises ProfileError."""
     if place.bundled:
         system.files.appended.clear()
         return
@@ -341,20 +368,25 @@ def _write(place: Place, path: str, parts: Iterable[str | memoryview], append: b
     target = place.folder / path.lstrip("/")
     real = target.resolve()
     top = real.relative_to(place.folder.resolve()).parts[:1] if _inside(place.folder, target) else ()
-    reserved = path.lstrip("/").split("/")[0] in _RESERVED or any(name in _RESERVED for name in top)
+    reserved = _reserved(path.lstrip("/").split("/")[0]) or any(_reserved(name) for name in top)
     if reserved or any(_inside(each, target) or _inside(target, each) for each in map(Path, files.closed)):
         raise ProfileError(f"{path}: is no z/OS UNIX file of {place.name}; write below /var, /tmp or /u")
     if not _inside(place.folder, target):
         raise ProfileError(f"{path}: a link in {place.name} leads out of its folder; nothing was written")
     if target.exists() and not target.is_file():
         raise ProfileError(f"{path}: is no regular file in {place.name}; nothing was written")
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_NOFOLLOW", 0)
     try:
+        undo.note(place.folder, path, append)
         file_mode, folder_mode = files.modes.get(path, (None, None))
         for folder in reversed(target.relative_to(place.folder).parents[:-1]):
             (place.folder / folder).mkdir(mode=0o755 if folder_mode is None else folder_mode | 0o700, exist_ok=True)
         mode = 0o644 if file_mode is None else file_mode | 0o600  # the owner is zsim, which has to go on writing
+        octets = (part.encode() if isinstance(part, str) else part for part in parts)
+        if not append:
+            undo.replace(place.folder, target, b"".join(octets), mode)
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         with os.fdopen(os.open(target, flags, mode), "wb") as file:
-            file.writelines(part.encode() if isinstance(part, str) else part for part in parts)
+            file.writelines(octets)
     except OSError as why:
         raise ProfileError(f"{path}: cannot be written in {place.name}: {why.strerror}") from None

@@ -1,63 +1,176 @@
-"""Operator commands for started tasks: S name, P job.
+"""Started tasks and where they come from: a procedure of the system's PROCLIB, or a row of system.yaml.
 
-What runs has its effect and what does not has none: without TRMD packets are judged and nothing is logged, a Policy
-Agent that stops leaves its filters in force, a stack that starts again reads its profile anew. (seed; halz002 pbn_stop)
+A procedure is read when it is started, not before: what runs goes on with what it was started with. (the seed)
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
-from zsim import messages
-from zsim.clock import moment, zone_offset
-from zsim.commands import Command, command
-from zsim.findings import ERROR
-from zsim.messages import IssuedMessage
+from zsim.config import jcl, pagentconf
+from zsim.config.source import Source
+from zsim.facts import fact
+from zsim.files import Files
+from zsim.findings import ERROR, Finding, Where, did_you_mean, finding
 
-if TYPE_CHECKING:
-    from zsim.system import Reply, System
+# PGM= of the tasks that filtering needs, in the order an IPL starts them.
+TCPIP, PAGENT, TRMD, SYSLOGD, DMD = "EZBTCPIP", "PAGENT", "EZATRMD", "SYSLOGD", "DMD"
+PROGRAMS = (TCPIP, SYSLOGD, PAGENT, TRMD, DMD)
+LONGEST_JOB = 8
+SYSLOG_CONF = "/etc/syslog.conf"
+USER = "START1"  # a started task runs under it where nothing names another user (seed)
 
-FORKING = "EZATRMD"  # the started task ends at once; its work is done by the job it leaves behind (seed)
+
+@dataclass
+class Task:
+    """A started task. `name` is what S names it by, `job` what it runs under: TRMD forks, its step ends and its work is
+    done by TRMD1. `stream` is a STDENV that stands in the procedure, on its own lines. (seed; trmd)"""
+
+    name: str
+    program: str
+    user: str
+    where: Where
+    options: str = ""  # PARM, after the slash
+    environment: str = ""  # the STDENV file; DD: and the name of the task for one that stands in the procedure
+    file: str = ""  # the profile of TCPIP, the configuration of syslogd
+    running: bool = False
+    procedure: str = ""  # the member it was started from; "" for a row of system.yaml
+    read: str = ""  # digest of that member
+    stream: str = ""
+    step: str = ""
+    timezone: str = ""  # TZ of its environment
+    loglevel: int = -1  # of the Policy Agent, by MODIFY
+    since: int = 0  # when it was started
+    number: int = 0  # of its job: STC00001 ...
+    at_ipl: bool = True
+
+    @property
+    def job(self) -> str:
+        return f"{self.name}1" if self.program == TRMD and len(self.name) < LONGEST_JOB else self.name
 
 
-@command("START {name}")
-def start(system: System, name: str) -> Reply:
-    """Start a task from its procedure."""
-    from zsim.system import Reply
+def digest(text: object) -> str:
+    return hashlib.sha256(text.encode()).hexdigest() if isinstance(text, str) else ""
 
-    task = system.tasks.get(name)
-    if task is None:
-        return Reply((messages.IEE122I(), messages.IEFC612I(name=name)), done=False)
-    if task.running:
-        return Reply((messages.RUNNING(job=task.job),), done=False)
-    issued, findings = system.start_task(task)
-    begun = (
-        messages.HASP100(name=name), messages.IEF695I(name=name, user=task.user), messages.HASP373(name=name),
-        messages.IEF403I(name=name, time=_time(system)),
-    )  # fmt: skip
-    ended = _ended(system, name) if task.program == FORKING or not task.running else ()
+
+# ---- procedures -----------------------------------------------------------------------------------------------
+
+
+class Made(NamedTuple):
+    """The task of a procedure, None if it cannot be started, and what is wrong with the JCL."""
+
+    task: Task | None
+    findings: tuple[Finding, ...]
+
+
+def members(names: Iterable[str], proclib: str) -> list[str]:
+    """The procedures among the names of a system's files."""
+    start = f"{proclib}("
+    return sorted(name[len(start) : -1] for name in names if name.startswith(start)) if proclib else []
+
+
+def read(
+    files: Files, proclib: str, name: str, user: str, given: Mapping[str, str], symbols: Mapping[str, str]
+) -> Made:
+    """The task that S name starts. `given` are the symbolic parameters of the command."""
+    source = files.read(f"//'{proclib}({name})'", Where("console", 1, 1))
+    if isinstance(source, Finding):
+        return Made(None, (source,))
+    procedure = jcl.parse(source, given, symbols)
+    findings = list(procedure.findings)
+    step = next((each for each in procedure.steps if each.program in PROGRAMS), None)
+    if step is None:
+        for each in procedure.steps[:1]:
+            hint = did_you_mean(each.program, PROGRAMS, f"known are {', '.join(PROGRAMS)}")
+            what = f"program {each.program} of procedure {name}"
+            if hint.startswith("did you mean"):
+                findings.append(finding("bad-system", each.where, what=f"{what} is not known", hint=hint))
+            else:
+                findings.append(finding("kept", each.where, what=what))
+        return Made(None, tuple(findings))
+    task = Task(name, step.program, user, step.where, procedure=source.name, read=digest(source.text), step=step.name)
+    _equip(task, step, findings)
     failed = any(each.severity == ERROR for each in findings)
-    return Reply((*begun, *issued, *ended), tuple(findings), not failed)
+    return Made(None if failed else task, tuple(findings))
 
 
-@command("STOP {job}")
-def stop(system: System, job: str) -> Reply:
-    """Stop a running job; TRMD is stopped by the name it runs under, TRMD1."""
-    from zsim.system import Reply
+def _equip(task: Task, step: jcl.Step, findings: list[Finding]) -> None:
+    """What the PARM and the DD statements of a step tell the task."""
+    if task.program == TCPIP:
+        task.options = step.parm
+        task.file = next((each.file for each in step.dds.get("PROFILE", ()) if each.file), "")
+        if not task.file:
+            hint = f"add //PROFILE DD DSN=...,DISP=SHR ({fact('profile-search')})"
+            findings.append(
+                finding("bad-system", step.where, what=f"procedure {task.name} has no DD PROFILE", hint=hint)
+            )
+        else:
+            task.where = step.dds["PROFILE"][0].where
+        return
+    parm = jcl.le_parm(step.parm)
+    task.options = parm.options
+    variables = dict(parm.variables)
+    file = variables.pop("_CEE_ENVFILE_S", "") or variables.pop("_CEE_ENVFILE", "")
+    variables.pop("_CEE_ENVFILE", "")
+    if file.upper().startswith("DD:"):
+        _environment(task, step, file[3:].strip().upper(), findings)
+    elif file:
+        task.environment, task.where = file, step.parm_where
+    if variables:
+        rows = (task.stream or "").split("\n")
+        rows += [""] * (step.parm_where.line - len(rows))
+        at = step.parm_where.line - 1
+        if task.environment and not task.stream:
+            why = f"the variables of {task.environment} are read, ENVAR's own are not"
+            findings.append(finding("not-modelled", step.parm_where, what="ENVAR beside an environment file", why=why))
+        elif len(variables) == 1 and not rows[at]:
+            rows[at] = "".join(f"{name}={value}" for name, value in variables.items())
+            task.stream = "\n".join(rows)
+        else:
+            task.stream = "\n".join([*rows, *(f"{name}={value}" for name, value in variables.items())])
+    if task.stream:
+        task.environment = f"DD:{task.name}"
 
-    task = system.running(job)
-    if task is None:
-        return Reply((messages.IEE341I(job=job),), done=False)
-    issued = system.stop_task(task)
-    return Reply((*issued, *_ended(system, job)))
+
+def _environment(task: Task, step: jcl.Step, name: str, findings: list[Finding]) -> None:
+    """The environment file of a DD statement."""
+    found = step.dds.get(name, ())
+    if not found:
+        hint = did_you_mean(name, step.dds, f"add //{name:<8} DD *")
+        findings.append(finding("undefined-name", step.parm_where, name=f"DD:{name}", kind="a DD statement", hint=hint))
+    parts = [each for each in found if each.file or each.stream is not None]
+    if len(parts) > 1:
+        why = "only the first is read"
+        findings.append(finding("not-modelled", parts[1].where, what=f"concatenation of {name}", why=why))
+    for each in parts[:1]:
+        task.where = each.where
+        if each.file:
+            task.environment = each.file
+        else:
+            task.stream = each.stream or ""
 
 
-def _ended(system: System, job: str) -> tuple[IssuedMessage, ...]:
-    return messages.IEF404I(name=job, time=_time(system)), messages.HASP395(name=job)
+def lend(files: Files, task: Task) -> None:
+    """Let the configuration readers find the STDENV that stands in a procedure, under its own lines."""
+    if task.stream:
+        files.streams[task.environment] = Source(task.procedure, task.stream)
 
 
-def _time(system: System) -> str:
-    return moment(system.clock.now, zone_offset(system.timezone) or 0).strftime("%H.%M.%S")
-
-
-COMMANDS: tuple[Command, ...] = (start, stop)
+def settle(files: Files, task: Task) -> list[Finding]:
+    """What TRMD and syslogd take from their environment when they start: TZ, and the configuration file unless -f names
+    one. (trmd; syslogd_env)"""
+    if task.program not in (TRMD, SYSLOGD):
+        return []
+    source = files.read(task.environment, task.where) if task.environment else Source("", "")
+    variables = {} if isinstance(source, Finding) else pagentconf.environment(source)
+    if task.program == TRMD:
+        task.timezone = variables.get("TZ", "")
+    else:
+        words = task.options.split()
+        named = next((after for word, after in pairwise(words) if word == "-f"), "")
+        task.file = named or variables.get("SYSLOGD_CONFIG_FILE", "") or task.file or SYSLOG_CONF
+    return [source] if isinstance(source, Finding) else []

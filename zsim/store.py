@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from zsim import profiles
+from zsim import profiles, undo
 from zsim.clock import SECOND
 from zsim.later import Later
 from zsim.profiles import Place, ProfileError
 from zsim.racf.database import Racf
+from zsim.started import Task, lend
 from zsim.system import Reading, System
 from zsim.tasks.dmd import Dmd
 from zsim.tasks.pagent import Configured
@@ -38,6 +40,7 @@ STATE = "state"
 SETS = ("default", "policy")
 FILTERS, HITS = "{}.filters", "{}.hits"
 CONFIGURED = "configured"
+COMMAND = "command"  # number of the last command that wrote to files (see undo.py)
 
 
 @dataclass
@@ -51,6 +54,9 @@ class State:
     dmd: Dmd = field(default_factory=Dmd)
     racf: Racf | None = None
     syslogd: Syslogd = field(default_factory=Syslogd)
+    tasks: dict[str, Task] = field(default_factory=dict)  # as they were started; `running` is what older ones have
+    jobs: int = 0
+    displays: int = 0
 
 
 def wall_clock() -> int:
@@ -79,38 +85,88 @@ def _uncollected() -> Iterator[None]:
 
 @contextmanager
 def session(place: Place, write: bool, now: int | None = None) -> Iterator[System]:
-    """A started system. With `write` what it does is kept when the block ends without an exception."""
-    system = profiles.open_system(place)
+    """A started system. With `write` what it does is kept when the block ends without an exception, files and memory
+    together. Commands on one system wait for each other, for up to WAIT seconds."""
     if place.bundled:
-        yield started(system, now)
+        yield started(profiles.open_system(place), now)
         return
-    path = place.folder / profiles.STATE
-    try:
-        connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
-    except sqlite3.Error as why:
-        raise ProfileError(f"{path}: cannot be opened: {why}") from None
-    try:
-        old = _version(connection) < SCHEMA
-        connection.execute("BEGIN IMMEDIATE" if write or old else "BEGIN")
-        version = _version(connection)
-        if version < SCHEMA:
-            with _damage(path.name):
-                _migrate(connection, version)
-        kept = _Kept(connection, path.name)
+    with _transaction(place, write) as (_, kept, old, version):
+        system = profiles.open_system(place)  # with the files that the last command left
         if version:
-            _restore(system, kept)
+            restore(system, kept)
             system.clock.advance_to(wall_clock() if now is None else now)
         else:
             started(system, now)
         yield system
         if write or old:
             profiles.save_files(system, place)
-            _save(system, kept)
+            save(system, kept)
+
+
+@contextmanager
+def changing(place: Place) -> Iterator[tuple[sqlite3.Connection, Kept]]:
+    """The database of a folder, to change as one command does."""
+    with _transaction(place, True) as (connection, kept, _, _):
+        yield connection, kept
+
+
+@contextmanager
+def _transaction(place: Place, write: bool) -> Iterator[tuple[sqlite3.Connection, Kept, bool, int]]:
+    """One command's time with the database: its parts, whether it had to be brought up, and from which schema. What the
+    block did to the database and to files (see undo.py) is kept together, or not at all. Raises ProfileError."""
+    path = place.folder / profiles.STATE
+    if not path.exists():
+        profiles.open_system(place)  # nothing is made in a folder that cannot be read as a system
+    connection = connect(path)
+    number, is_kept = 0, False
+    try:
+        old = _version(connection) < SCHEMA
+        alone = write or old or undo.left(place.folder)
+        connection.execute("BEGIN IMMEDIATE" if alone else "BEGIN")
+        version = _version(connection)
+        if version < SCHEMA:
+            with damage(path.name):
+                _migrate(connection, version)
+        kept = Kept(connection, path.name, dict(connection.execute("SELECT name, octets FROM part")))
+        if alone:
+            last = kept.read(COMMAND, int, b"0")
+            with _disk(place):
+                undo.recover(place.folder, last)
+                undo.begin(place.folder, last + 1)
+            number = last + 1
+        yield connection, kept, old, version
+        if write or old:
+            if undo.touched(place.folder, number):
+                kept.put(COMMAND, str(number).encode())
+            else:
+                with _disk(place):
+                    undo.forget(place.folder, number)
             connection.execute("COMMIT")
+            is_kept = True
+            with _disk(place):
+                undo.forget(place.folder, number)
     except sqlite3.DatabaseError as why:
         raise ProfileError(f"{path}: {why}; if it is damaged, remove it: the system then starts anew") from None
     finally:
+        if number and not is_kept:
+            with suppress(OSError):  # what cannot be taken back now, the next command takes back
+                undo.recover(place.folder, number - 1)
         connection.close()
+
+
+@contextmanager
+def _disk(place: Place) -> Iterator[None]:
+    try:
+        yield
+    except OSError as why:
+        raise ProfileError(f"{place.name}: its folder cannot be written: {why.strerror or why}") from None
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+    except sqlite3.Error as why:
+        raise ProfileError(f"{path}: cannot be opened: {why}") from None
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -121,11 +177,11 @@ def _version(connection: sqlite3.Connection) -> int:
     return version
 
 
-_PART = "CREATE TABLE part (name TEXT PRIMARY KEY, octets BLOB NOT NULL)"
+PART = "CREATE TABLE part (name TEXT PRIMARY KEY, octets BLOB NOT NULL)"
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    connection.execute(_PART)
+    connection.execute(PART)
 
 
 def _migrate_1_to_2(connection: sqlite3.Connection) -> None:
@@ -140,7 +196,7 @@ def _migrate_1_to_2(connection: sqlite3.Connection) -> None:
             parts[FILTERS.format(name)], parts[HITS.format(name)] = found.pop("filters"), found.pop("hits")
             stack[name] = msgspec.Raw(msgspec.json.encode({**found, "filters": []}))
     parts[STATE] = msgspec.Raw(msgspec.json.encode({**state, "stack": stack}))
-    connection.execute(_PART)
+    connection.execute(PART)
     connection.executemany("INSERT INTO part VALUES (?, ?)", [(name, bytes(raw)) for name, raw in parts.items()])
     connection.execute("DROP TABLE system")
 
@@ -155,18 +211,22 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
     connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
-class _Kept:
+class Kept:
     """The parts as the database has them, and what was made of them."""
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
-        self.connection, self.name = connection, name
-        self.octets: dict[str, bytes] = dict(connection.execute("SELECT name, octets FROM part"))
+    def __init__(self, connection: sqlite3.Connection | None, name: str, octets: dict[str, bytes]) -> None:
+        self.connection, self.name, self.octets = connection, name, octets
         self.given: dict[str, Later[Any]] = {}
 
-    def read(self, part: str, type: Any) -> Any:
+    @classmethod
+    def of(cls, parts: Mapping[str, bytes], name: str) -> Kept:
+        """Parts that are in no database."""
+        return cls(None, name, dict(parts))
+
+    def read(self, part: str, type: Any, otherwise: bytes = b"[]") -> Any:
         """One part. Raises ProfileError when it is damaged."""
-        with _damage(self.name), _uncollected():
-            return msgspec.json.decode(self.octets.get(part, b"[]"), type=type)
+        with damage(self.name), _uncollected():
+            return msgspec.json.decode(self.octets.get(part, otherwise), type=type)
 
     def later(self, part: str, type: Any) -> Later[Any]:
         """The items of a part, decoded when they are used."""
@@ -181,18 +241,19 @@ class _Kept:
 
     def put(self, part: str, octets: bytes) -> None:
         if octets != self.octets.get(part):
+            assert self.connection is not None
             self.connection.execute("INSERT OR REPLACE INTO part VALUES (?, ?)", (part, octets))
 
 
 @contextmanager
-def _damage(name: str) -> Iterator[None]:
+def damage(name: str) -> Iterator[None]:
     try:
         yield
     except (msgspec.MsgspecError, LookupError) as why:
         raise ProfileError(f"{name}: {why}; remove it: the system then starts anew") from None
 
 
-def _restore(system: System, kept: _Kept) -> None:
+def restore(system: System, kept: Kept) -> None:
     state = kept.read(STATE, State)
     if state.stack.name != system.stack.name:
         raise ProfileError(
@@ -207,11 +268,23 @@ def _restore(system: System, kept: _Kept) -> None:
     system.configured, system.dmd = kept.later(CONFIGURED, list[Configured]), state.dmd
     system.racf, system.syslogd = state.racf, state.syslogd
     system.start_racf()  # for a memory from before there was one
+    _restore_tasks(system, state)
+
+
+def _restore_tasks(system: System, state: State) -> None:
+    """What runs goes on with what it was started with, whatever its procedure says by now."""
+    system.jobs, system.displays = state.jobs, state.displays
+    if not state.tasks:
+        system.read_procedures()
+    for name, task in state.tasks.items():
+        if task.running or name not in system.tasks or not system.tasks[name].program:
+            system.tasks[name] = task
     for task in system.tasks.values():
         task.running = state.running.get(task.name, False)
+        lend(system.files, task)
 
 
-def _save(system: System, kept: _Kept) -> None:
+def save(system: System, kept: Kept) -> None:
     stack, running = system.stack, {task.name: task.running for task in system.tasks.values()}
     bare: dict[str, Any] = {}
     for name in SETS:
@@ -223,4 +296,5 @@ def _save(system: System, kept: _Kept) -> None:
     state = State(
         replace(stack, **bare), system.clock.now, running, system.readings, system.dmd, system.racf, system.syslogd
     )  # fmt: skip
+    state.tasks, state.jobs, state.displays = system.tasks, system.jobs, system.displays
     kept.put(STATE, msgspec.json.encode(state))

@@ -11,17 +11,16 @@ to syslogd's files, to the stack.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, wraps
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from zsim import authority, defence, delivery, messages, started, unix
-from zsim.clock import Clock, zone_offset
-from zsim.commands import Command, command, match, verb_known
+from zsim import authority, console, defence, delivery, messages, started, unix
+from zsim.clock import SECOND, Clock, zone_offset
+from zsim.commands import Reply
 from zsim.config import profile, syslogconf
-from zsim.config.source import abbreviates
 from zsim.facts import choosing
 from zsim.files import Files, unix_path
 from zsim.findings import ERROR, UNKNOWN, Finding, Where, did_you_mean, finding
@@ -30,7 +29,8 @@ from zsim.racf import access, database, tso
 from zsim.racf import commands as racf_commands
 from zsim.racf.access import Asked
 from zsim.racf.database import Racf
-from zsim.tasks import pagent, pagentlog, pasearch, records, trmd, trmdstat
+from zsim.started import PAGENT, PROGRAMS, SYSLOGD, TCPIP, TRMD, Task, digest
+from zsim.tasks import pagent, pagentlog, pasearch, records, syslogd, trmd, trmdstat
 from zsim.tasks.dmd import Ask, Dmd
 from zsim.tasks.syslogd import Delivery, LogRecord, Sent, Syslogd
 from zsim.tcpip import interfaces, ipsec, stack, traffic
@@ -44,37 +44,18 @@ if TYPE_CHECKING:
     import engine
 
 
-@dataclass
-class Task:
-    """A started task. `job` is the name it runs under: TRMD forks and lives on as TRMD1. (seed)"""
-
-    name: str
-    program: str
-    user: str
-    where: Where
-    options: str = ""  # PARM, after the slash
-    environment: str = ""  # the STDENV file
-    file: str = ""  # the profile of TCPIP, the configuration of syslogd
-    running: bool = False
-
-    @property
-    def job(self) -> str:
-        return f"{self.name}1" if self.program == TRMD else self.name
-
-
-# PGM= of the tasks that filtering needs.
-TCPIP, PAGENT, TRMD, SYSLOGD = "EZBTCPIP", "PAGENT", "EZATRMD", "SYSLOGD"
 RACF = "RACF"  # no task: under this name stands what its files had
-PROGRAMS = (TCPIP, PAGENT, TRMD, SYSLOGD, defence.PROGRAM)
 
 
 class Reading(NamedTuple):
     """The files a task last read, with a digest of each ("" for one that was missing), what was doubtful, and in words
-    what came of it."""
+    what came of it. The Policy Agent looks at them again at `again`, 0 for never, and every `interval` seconds."""
 
     files: dict[str, str]
     doubts: tuple[Finding, ...]
     outcome: str = ""
+    again: int = 0
+    interval: int = 0
 
 
 class Brought(NamedTuple):
@@ -83,15 +64,10 @@ class Brought(NamedTuple):
     issued: list[IssuedMessage]
     findings: list[Finding]
     outcome: str = ""
+    interval: int = 0  # seconds until the files are looked at again
 
 
-class Reply(NamedTuple):
-    """What the console shows for one command, and whether it was carried out."""
-
-    messages: tuple[IssuedMessage, ...]
-    findings: tuple[Finding, ...] = ()
-    done: bool = True
-
+MOST_SHOWN = 1000  # messages the console holds until somebody looks
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -130,6 +106,11 @@ class System:
     facts: dict[str, Any] = field(default_factory=dict)  # what system.yaml chooses instead of zsim.facts
     racf: Racf | None = None  # None: there is no security product, and everybody may do everything
     racf_files: tuple[tuple[str, Where], ...] = ()  # the commands RACF starts from
+    proclib: str = ""  # the data set of the procedures
+    jobs: int = 0  # how many were started
+    displays: int = 0  # how many D A were answered
+    screen: list[IssuedMessage] = field(default_factory=list)  # what the console shows unasked, not yet looked at
+    unseen: int = 0  # how much more there was than it holds
     _form: tuple[tuple[FilterRule, ...], str, records.Format] | None = None  # of the lines of these filters, by host
 
     # ---- starting ----------------------------------------------------------------------------------------------
@@ -139,13 +120,14 @@ class System:
         """Start every task, TCPIP first, as an IPL would: the profile, then the policy."""
         self.clock.advance_to(now)
         issued: list[IssuedMessage] = []
-        findings = self.start_racf()
+        findings = [*self.start_racf(), *self.read_procedures()]
         for program in PROGRAMS:
-            for task in self.tasks.values():
-                if task.program == program:
+            for task in list(self.tasks.values()):
+                if task.program == program and task.at_ipl:
                     more, found = self.start_task(task)
                     issued += more
                     findings += found
+        self.elsewhere.clear()  # what the daemons say of their start is sent nowhere
         return issued, findings
 
     @_by_its_facts
@@ -166,10 +148,34 @@ class System:
         self.readings[RACF] = self._reading(Brought([], findings))
         return findings
 
+    def read_procedures(self) -> list[Finding]:
+        """Make the tasks of PROCLIB known; what is wrong with the JCL."""
+        findings: list[Finding] = []
+        for name in started.members(self.files.names, self.proclib):
+            task, found = self.procedure(name, {})
+            findings += found
+            if task is not None:
+                self.tasks[name] = task
+        return findings
+
+    def procedure(self, name: str, given: Mapping[str, str]) -> started.Made:
+        """The task of a procedure as its member is now. `given` are its symbolic parameters."""
+        row = self.tasks.get(name)
+        user = row.user if row else started.USER
+        made = started.read(self.files, self.proclib, name, user, given, self.symbols)
+        if made.task is not None and row is not None:
+            made.task.at_ipl = row.at_ipl
+        return made
+
     def start_task(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
         """Start one task: its messages, and what is wrong with its files."""
-        task.running = True
+        task.running, task.since = True, self.clock.now
+        self.jobs += 1
+        task.number = self.jobs
+        started.lend(self.files, task)
+        found = started.settle(self.files, task)
         issued, findings = self._begin(task)
+        findings = [*found, *findings]
         agent = self.task_of(PAGENT)
         if task.program == TCPIP and agent is not None and agent.running:  # it installs again in a stack that comes up
             more, found = self._read(agent, self._read_policy)
@@ -182,6 +188,8 @@ class System:
     def stop_task(self, task: Task) -> list[IssuedMessage]:
         """Stop one task. A stopped Policy Agent leaves its policy in the stack; a stopped stack forgets all but
         `ipsec -f default`. (halz002 pbn_stop; halz002 ipsecurity_modify_ipsec_f_default_cmd)"""
+        if task.program == TRMD:
+            self._to_syslogd(self._told([messages.EZZ8501I()]), self._zone(task))
         if task.program == SYSLOGD:
             delivery.end(self, task)
         task.running = False
@@ -201,7 +209,20 @@ class System:
             return self._read(task, lambda task: Brought([], delivery.begin(self, task)))
         if task.program == defence.PROGRAM:
             return self._read(task, lambda task: Brought(*defence.begin(self, task)))
-        return ([messages.EZZ8495I(), messages.EZZ8500I()] if task.program == TRMD else []), []
+        if task.program == TRMD:
+            return self._start_trmd(task)
+        return [], []
+
+    def _start_trmd(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
+        """There is one TRMD for a stack, which has to be up; the default stack without -p. (trmd)"""
+        wanted = trmd.stack_of(task.options) or self.stack.name
+        if wanted in self.stacks:
+            self._to_syslogd(self._told([messages.EZZ8495I()]), self._zone(task))
+            return [messages.EZZ8495I(), messages.EZZ8500I()], []
+        task.running = False
+        hint = did_you_mean(wanted, self.stacks, f"start {wanted} first")
+        found = finding("bad-system", task.where, what=f"{task.name} is for stack {wanted}, which is not up", hint=hint)
+        return [messages.EZZ8495I(), messages.EZZ8501I()], [found]
 
     def _read(self, task: Task, reader: Callable[[Task], Brought]) -> tuple[list[IssuedMessage], list[Finding]]:
         """Let a task read its files, and remember which they were and what was doubtful in them."""
@@ -211,19 +232,24 @@ class System:
         return brought.issued, brought.findings
 
     def _reading(self, brought: Brought) -> Reading:
-        files = {name: _digest(self.files.get(name)) for name in self.files.asked}
+        files = {name: digest(self.files.get(name)) for name in self.files.asked}
         doubts = tuple(each for each in brought.findings if each.severity in (ERROR, UNKNOWN))
-        return Reading(files, doubts, brought.outcome)
+        again = self.clock.now + brought.interval * SECOND if brought.interval else 0
+        return Reading(files, doubts, brought.outcome, again, brought.interval)
+
+    def reread(self, task: Task) -> tuple[list[IssuedMessage], list[Finding]]:
+        """Let the Policy Agent read all its files."""
+        return self._read(task, self._read_policy)
 
     def _start_stack(self, task: Task) -> Brought:
-        read, opened, findings = self._profile(task.file, task.where, "PROFILE")
+        read, opened, findings = self.open_profile(task.file, task.where, "PROFILE")
         if read is None:
             return Brought([], findings)
         findings += stack.start(self.stack, read, self.clock.now)
-        issued = [*opened, *stack.announced(read), *_profile_end(read, findings, "PROFILE")]
+        issued = [*opened, *stack.announced(read), *console.profile_end(read, findings, "PROFILE")]
         return Brought([*issued, *interfaces.activity(self.stack.interfaces, read.statements)], findings)
 
-    def _profile(
+    def open_profile(
         self, name: str, where: Where, type: str
     ) -> tuple[profile.Profile | None, list[IssuedMessage], list[Finding]]:
         """Read a profile or OBEYFILE with its INCLUDEs; what the console shows until its statements are applied."""
@@ -245,11 +271,11 @@ class System:
             stack.install(self.stack, result.built.filters if result.built else None)
             self.configured = result.built.rules if result.built else ()
         self._agent_log(task, reading)
-        return Brought(list(reading.issued), list(result.findings), result.why)
+        return Brought(list(reading.issued), list(result.findings), result.why, reading.interval)
 
     def _agent_log(self, task: Task, reading: pagent.Reading) -> None:
         path = pagentlog.file_of(task.options, reading.environment)
-        level = pagentlog.level_of(task.options, reading.result.loglevel)
+        level = task.loglevel if task.loglevel >= 0 else pagentlog.level_of(task.options, reading.result.loglevel)
         told = pagentlog.entries(self.files.asked, reading)
         offset = self.offset
         if path != pagentlog.SYSLOGD:
@@ -271,15 +297,17 @@ class System:
 
     def changed_files(self, name: str) -> list[str]:
         """Files whose text is no longer what a task, or RACF, read in them; one that was missing may be there now."""
-        reading = self.readings.get(name, Reading({}, ()))
-        return [name for name, digest in reading.files.items() if _digest(self.files.get(name)) != digest]
+        task, read = self.tasks.get(name), dict(self.readings.get(name, Reading({}, ())).files)
+        if task is not None and task.procedure and task.running:
+            read[task.procedure] = task.read
+        return [file for file, before in read.items() if digest(self.files.get(file)) != before]
 
     # ---- packets -----------------------------------------------------------------------------------------------
 
     @_by_its_facts
     def prepare(self, compiled: bool = False, home: Sequence[tuple[int, int]] = ()) -> traffic.Prepared:
         """The stack's filters as match tables, for `receive`."""
-        defence.tick(self)
+        self._tick()
         return traffic.prepare(self.stack, compiled, home, self.clock.now, self.offset)
 
     @_by_its_facts
@@ -326,28 +354,90 @@ class System:
 
     @_by_its_facts
     def tick(self) -> None:
-        """Let what is due by the clock happen: defensive filters expire."""
+        """Let what is due by the clock happen: defensive filters expire, the Policy Agent looks at its files."""
+        self._tick()
+
+    def _tick(self) -> None:
+        self._look_again()
         defence.tick(self)
+
+    def _look_again(self) -> None:
+        """The Policy Agent reads changed files when its interval has passed, and with -i changed z/OS UNIX files at
+        once. Nothing is installed where nothing changed. (tcpimage, paenv, qa_425700)"""
+        agent = self.task_of(PAGENT)
+        reading = self.readings.get(agent.name) if agent is not None and agent.running else None
+        if agent is None or reading is None:
+            return
+        due = bool(reading.again) and self.clock.now >= reading.again
+        at_once = pagent.at_once(agent.options)
+        looked_at = [name for name in reading.files if due or (at_once and name.startswith("/"))]
+        if any(digest(self.files.get(name)) != reading.files[name] for name in looked_at):
+            self.show(self._read(agent, self._read_policy)[0])
+        elif due:
+            step = reading.interval * SECOND
+            again = reading.again + ((self.clock.now - reading.again) // step + 1) * step
+            self.readings[agent.name] = reading._replace(again=again)
+
+    def show(self, issued: Iterable[IssuedMessage]) -> None:
+        """Put messages on the console that no command asked for."""
+        for message in issued:
+            if len(self.screen) < MOST_SHOWN:
+                self.screen.append(message)
+            else:
+                self.unseen += 1
+
+    def seen(self) -> tuple[tuple[IssuedMessage, ...], int]:
+        """What the console has shown unasked since somebody last looked, and how much more there was."""
+        shown = tuple(self.screen), self.unseen
+        self.screen, self.unseen = [], 0
+        return shown
+
+    def _zone(self, task: Task) -> int:
+        """Seconds east of UTC of the TZ a task was started with, else of the image. (trmd)"""
+        own = zone_offset(task.timezone) if task.timezone else None
+        return self.offset if own is None else own
+
+    def _told(self, issued: Iterable[IssuedMessage]) -> list[LogRecord]:
+        """What TRMD says of itself, for syslogd. (trmdstat_fltopt)"""
+        task = self.task_of(TRMD)
+        assert task is not None
+        return [trmd.own(each, self.clock.now, self.stack.name, task.user, task.job) for each in issued]
 
     def _log(self, events: Iterable[traffic.FilterEvent | Change]) -> list[Delivery]:
         """Events to TRMD, records to syslogd, lines to files. Without TRMD nothing is kept."""
         task = self.task_of(TRMD)
         if task is None or not task.running:
             return []
-        return self._to_syslogd([trmd.record(event, self.stack.name, task.user, task.job) for event in events])
+        records = [trmd.record(event, self.stack.name, task.user, task.job) for event in events]
+        return self._to_syslogd(records, self._zone(task))
 
     def _log_lines(self, logged: Logged, prepared: traffic.Prepared) -> list[Delivery]:
         """The same for a batch in compiled mode, whose records are written all at once."""
-        task = self.task_of(TRMD)
-        if task is None or not task.running:
+        task, daemon = self.task_of(TRMD), self.task_of(SYSLOGD)
+        if task is None or not task.running or not len(logged):
             return []
+        if daemon is None or not daemon.running:  # a console shows no more than somebody reads
+            shown = list(islice(logged, max(0, MOST_SHOWN - len(self.screen))))
+            self.unseen += len(logged) - len(shown)
+            return self._log(shown)
+        if self._zone(task) != self.offset:
+            return self._log(logged)
         writer = trmd.writer(self.stack.name, task.user, task.job)
         found = delivery.deliver_lines(self, logged, prepared, writer)
         return self._log(logged) if found is None else found
 
-    def _to_syslogd(self, records: list[LogRecord]) -> list[Delivery]:
-        """Records to files, by syslog.conf; without syslogd nothing is kept."""
-        return delivery.deliver(self, records)
+    def _to_syslogd(self, records: list[LogRecord], zone: int | None = None) -> list[Delivery]:
+        """Records to files, by syslog.conf; without syslogd they reach the console. `zone` is the writer's."""
+        daemon = self.task_of(SYSLOGD)
+        if not records:
+            return []
+        zone = self.offset if zone is None else zone
+        if daemon is None or not daemon.running:
+            room = max(0, MOST_SHOWN - len(self.screen))
+            self.show(syslogd.unheard(record, zone) for record in records[:room])
+            self.unseen += len(records[room:])
+            return []
+        return delivery.deliver(self, records, zone)
 
     def syslog_rules(self) -> tuple[tuple[syslogconf.Rule, ...], tuple[Finding, ...]]:
         return delivery.rules_in_force(self)
@@ -357,7 +447,9 @@ class System:
         return next((task for task in self.tasks.values() if task.job == job and task.running), None)
 
     def task_of(self, program: str) -> Task | None:
-        return next((task for task in self.tasks.values() if task.program == program), None)
+        """The task of a program, one that runs if there is one."""
+        found = [task for task in self.tasks.values() if task.program == program]
+        return next((task for task in found if task.running), found[0] if found else None)
 
     # ---- commands ----------------------------------------------------------------------------------------------
 
@@ -392,19 +484,15 @@ class System:
 
     @_by_its_facts
     def console(self, text: str, user: str = "") -> Reply:
-        """One operator command; without a user it comes from the master console, which has all authority."""
-        defence.tick(self)
+        """One operator command, with what the console shows unasked; without a user it comes from the master console,
+        which has all authority."""
+        self._tick()
         why, issued = self.refused(user, authority.of_console(text)) if user else ("", ())
         if why:
             verb = text.strip().split(" ")[0].upper()
             return Reply((*issued, messages.IEE345I(verb=verb)), done=False)
-        found = match(text, CONSOLE)
-        reply: Reply | None = found[0].run(self, **found[1]) if found else None
-        if reply is None:
-            verb = text.strip().split(" ")[0].upper() or "BLANK"
-            message = messages.IEE535I(verb=verb) if verb_known(text, CONSOLE) else messages.IEE305I(verb=verb)
-            return Reply((message,), done=False)
-        return reply._replace(messages=(*issued, *reply.messages))
+        reply = console.run(self, text)
+        return reply._replace(messages=(*issued, *reply.messages, *self.seen()[0]))
 
     @_by_its_facts
     def shell(self, text: str, user: str = "") -> Answer:
@@ -455,7 +543,7 @@ class System:
     @_by_its_facts
     def ipsec(self, words: Sequence[str], user: str = "") -> Answer:
         """The ipsec command."""
-        defence.tick(self)
+        self._tick()
         everywhere = self.dmd.filters if defence.running(self) else None
         issued: tuple[IssuedMessage, ...] = ()
 
@@ -482,140 +570,3 @@ class System:
         return {self.stack.name: self.stack} if task and task.running else {}
 
 
-def _digest(text: object) -> str:
-    return hashlib.sha256(text.encode()).hexdigest() if isinstance(text, str) else ""
-
-
-# ---- operator commands -----------------------------------------------------------------------------------------
-
-
-@command("VARY TCPIP,{job},{action},{operand}")
-def vary_tcpip(system: System, job: str, action: str, operand: str) -> Reply:
-    """Change the running stack: Obeyfile,dsn; SYNTAXcheck,dsn; STArt,name; STOp,name."""
-    run = next((run for name, run in VARY_TCPIP.items() if action and abbreviates(action, name)), None)
-    if run is None:
-        return Reply((messages.IEE535I(verb="VARY"),), done=False)
-    names = [task.job for task in system.tasks.values() if task.program == TCPIP and task.running]
-    if not names or job not in ("", system.stack.name, *names):
-        hint = did_you_mean(job, names, f"the stack is {names[0]}" if names else "start TCPIP first")
-        noted = finding("bad-system", Where("console", 1, 9), what=f"no stack {job or TCPIP} is running", hint=hint)
-        return Reply((messages.IEE341I(job=job or TCPIP),), (noted,), False)
-    text = f"VARY TCPIP,{job},{action},{operand}"
-    where = Where("console", 1, len(text) - len(operand) + 1)
-    reply = run(system, operand.removeprefix("DSN="), where)
-    return reply._replace(messages=(messages.EZZ0060I(command=text), *reply.messages))
-
-
-def _obey(system: System, dsn: str, where: Where) -> Reply:
-    """Change the running configuration from a file."""
-    read, issued, findings = system._profile(dsn, where, "OBEYFILE")
-    if read is not None:
-        findings += stack.obey(system.stack, read, system.clock.now)
-        issued += [*stack.announced(read), *_profile_end(read, findings, "OBEYFILE")]
-    failed = any(each.severity == ERROR for each in findings)
-    issued.append(messages.EZZ0059I(command="OBEY") if failed else messages.EZZ0053I(command="OBEYFILE"))
-    started = interfaces.activity(system.stack.interfaces, read.statements) if read else ()
-    return Reply((*issued, *started), tuple(findings), not failed)
-
-
-def _profile_end(read: profile.Profile, findings: Sequence[Finding], type: str) -> Iterator[IssuedMessage]:
-    """The messages of the statements, those that close the file, and those that follow from it."""
-    late = [each for each in findings if each.id == "no-home"]
-    yield from (message for each in findings if each not in late for message in messages.again(each.issued))
-    yield messages.EZZ0316I(name=read.sources[0])
-    if any(each.severity == ERROR for each in findings):
-        yield messages.EZZ0303I(type=type)
-    yield from (message for each in late for message in messages.again(each.issued))
-
-
-def _syntax_check(system: System, dsn: str, where: Where) -> Reply:
-    """Read a profile or OBEYFILE, report its mistakes and change nothing."""
-    read, issued, findings = system._profile(dsn, where, "SYNTAXCHECK")
-    if read is not None:
-        issued += _profile_end(read, findings, "SYNTAXCHECK")
-    failed = any(each.severity == ERROR for each in findings)
-    verdict = messages.EZZ0064I() if failed else messages.EZZ0062I()
-    return Reply((messages.EZZ0061I(), *issued, verdict, messages.EZZ0065I()), tuple(findings), not failed)
-
-
-def _activate(system: System, name: str, where: Where, action: str) -> Reply:
-    """Start or stop a device or interface."""
-    here = system.stack.interfaces
-    statement = profile.Activation(action, name, where, {"name": where})
-    findings = interfaces.activate(here, statement)
-    if findings:
-        why = (message for each in findings for message in messages.again(each.issued))
-        return Reply((*why, messages.EZZ0059I(command=action)), tuple(findings), False)
-    return Reply((messages.EZZ0053I(command=action), *interfaces.activity(here, (statement,))))
-
-
-VARY_TCPIP: Mapping[str, Callable[[System, str, Where], Reply]] = {
-    "Obeyfile": _obey,
-    "CMD=Obeyfile": _obey,
-    "SYNTAXcheck": _syntax_check,
-    "STArt": partial(_activate, action="START"),
-    "STOp": partial(_activate, action="STOP"),
-}
-
-
-@command("MODIFY {job},REFRESH")
-def refresh(system: System, job: str) -> Reply:
-    """Have the Policy Agent read all its files again, as at start."""
-    return _reread(system, job)
-
-
-@command("MODIFY {job},UPDATE")
-def update(system: System, job: str) -> Reply:
-    """Have the Policy Agent read changed files; nothing is installed, and counters stay, where none changed."""
-    return _reread(system, job, only_changed=True)
-
-
-def _reread(system: System, job: str, only_changed: bool = False) -> Reply:
-    task = system.running(job)
-    if task is None:
-        return Reply((messages.IEE341I(job=job),), done=False)
-    if task.program == defence.PROGRAM and not only_changed:
-        return defence.refresh(system, task)
-    if task.program != PAGENT:
-        return Reply((messages.IEE535I(verb="MODIFY"),), done=False)
-    if only_changed and not system.changed_files(task.name):
-        return Reply((messages.EZZ8443I(),))
-    issued, findings = system._read(task, system._read_policy)
-    failed = any(each.severity == ERROR for each in findings)
-    return Reply((messages.EZZ8443I(), *issued), tuple(findings), not failed)
-
-
-# Operands of MODIFY and DISPLAY that the real tasks know and zsim does not model. (modpagnt; seed)
-NOT_MODELLED = {
-    PAGENT: ("LOGLEVEL", "TRACE", "DEBUG", "MEMTRC", "QUERY", "SRVLSTN", "MON"),
-    TCPIP: (),
-    SYSLOGD: ("DISPLAY", "ARCHIVE"),
-    TRMD: (),
-}
-
-
-@command("MODIFY {job},{operands...}")
-def modify(system: System, job: str, operands: str) -> Reply | None:
-    """What a task knows besides; None where it is not known either."""
-    task = system.running(job)
-    if task is None:
-        return Reply((messages.IEE341I(job=job),), done=False)
-    if operands.split(",")[0] not in NOT_MODELLED.get(task.program, ()):
-        return None
-    return _not_modelled(f"MODIFY {job},{operands}")
-
-
-@command("DISPLAY {operands...}")
-def display(system: System, operands: str) -> Reply | None:
-    """Displays of the console."""
-    return _not_modelled(f"DISPLAY {operands}") if operands else None
-
-
-def _not_modelled(what: str) -> Reply:
-    found = finding("not-modelled", Where("console", 1, 1), what=what, why="the real system answers it")
-    return Reply((), (found,), False)
-
-
-CONSOLE: tuple[Command, ...] = (
-    refresh, update, *started.COMMANDS, *defence.COMMANDS, *delivery.COMMANDS, vary_tcpip, modify, display,
-)  # fmt: skip

@@ -204,3 +204,4 @@ _FILTERS = {
     "cat": _Filter(_cat, ""), "grep": _Filter(_grep, "icv"), "head": _Filter(_head, "#"), "tail": _Filter(_tail, "#"),
     "wc": _Filter(_wc, "l"), "na": _Filter(_na, ""), "nafm": _Filter(_nafm, ""),
 }  # fmt: skip
+FILTER_NAMES = (*_FILTERS, "ls")

@@ -250,9 +250,10 @@ def verdict(outcome: Outcome, at: int = 0) -> str:
 
 
 def log_of(system: System, path: str = LOG) -> list[str]:
-    """The lines of a log file."""
+    """The lines of a log file but those in which TRMD tells of its own start and end."""
     text = system.files.get(path)
-    return text.splitlines() if isinstance(text, str) else []
+    lines = text.splitlines() if isinstance(text, str) else []
+    return [line for line in lines if "EZZ8495I" not in line and "EZZ8501I" not in line]
 
 
 def source(text: str, name: str = "TEST") -> Source:

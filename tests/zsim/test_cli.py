@@ -84,7 +84,7 @@ def test_new__then_replay_then_ipsec_counts(mysys) -> None:
     assert matches(mysys) == 1
     assert zsim("replay", "-s", str(mysys), PING, PING).exit_code == 0
     assert matches(mysys) == 3
-    assert len((mysys / LOG).read_text().splitlines()) == 3
+    assert (mysys / LOG).read_text().count("EZD0814I") == 3
 
 
 def test_folder__refresh_resets_counts_and_update_keeps_them(mysys) -> None:
@@ -147,7 +147,7 @@ def test_folder__shell_output_is_kept(mysys) -> None:
 
 def test_folder__log_can_be_read_with_the_shell(mysys) -> None:
     zsim("replay", "-s", str(mysys), PING)
-    done = zsim("sh", "-s", str(mysys), "cat /var/log/TRMD1I.2023.12.13 | wc -l")
+    done = zsim("sh", "-s", str(mysys), "cat /var/log/TRMD1I.2023.12.13 | grep -c EZD0814I")
     assert (done.stdout, done.exit_code) == ("1\n", 0)
     assert "TRMD1I.2023.12.13" in zsim("sh", "-s", str(mysys), "ls /var/log").stdout
 
@@ -166,6 +166,20 @@ def test_folder__named_by_the_environment(mysys) -> None:
 def test_folder__option_in_front_of_the_command(mysys) -> None:
     assert zsim("-s", str(mysys), "replay", PING).exit_code == 0
     assert matches(mysys) == 1
+
+
+def test_folder__edited_procedure_asks_for_a_new_start(mysys) -> None:
+    zsim("ipsec", "-s", str(mysys), "-f", "display")
+    for name in ("TRMD", "CPAGENT", "DMD", "SYSLOGD", "TCPIP"):
+        path = mysys / "datasets/USER.Z24C.PROCLIB" / name
+        path.write_text(path.read_text() + "//* changed\n")
+    told = zsim("ipsec", "-s", str(mysys), "-f", "display").stderr
+    how = 'zsim console "P TRMD1" and "S TRMD" start it anew'
+    assert f"USER.Z24C.PROCLIB(TRMD) changed since it was read; {how}" in told
+    assert told.count("changed since it was read") == 5
+    zsim("console", "-s", str(mysys), "P TRMD1")
+    zsim("console", "-s", str(mysys), "S TRMD")
+    assert "PROCLIB(TRMD)" not in zsim("ipsec", "-s", str(mysys), "-f", "display").stderr
 
 
 def test_folder__corrected_policy_leaves_no_doubt(mysys) -> None:
@@ -279,7 +293,7 @@ def test_console__as_json() -> None:
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("F NOSUCH,REFRESH", "IEE341I"), ("HELLO", "IEE305I"), ("", "IEE305I"), ("V XCF,OFF", "IEE"),
+    [("F NOSUCH,REFRESH", "IEE341I"), ("HELLO", "IEE305I"), ("", "IEE305I"), ("V TCPIP,,STAR", "IEE535I"),
      ("V TCPIP,,START,NOSUCH", "EZZ0060I")],
 )  # fmt: skip
 def test_console__refuses(line, message) -> None:
@@ -719,7 +733,7 @@ def test_codepage__of_ebcdic_members(mysys) -> None:
     from zsim.profiles import decode
 
     table = {decode(bytes([octet]), "IBM-1047"): octet for octet in range(256)}
-    for path in (*(mysys / MEMBERS).iterdir(), mysys / "etc/syslog.conf"):
+    for path in (*(mysys / "datasets").glob("*/*"), mysys / "etc/syslog.conf"):
         path.write_bytes(bytes(table[sign] for sign in path.read_text()))
     text = (mysys / "system.yaml").read_text()
     (mysys / "system.yaml").write_text(text.replace("codepage: utf-8", "codepage: IBM-1047"))
@@ -739,7 +753,7 @@ def test_two_processes__lose_no_counts(mysys, tmp_path) -> None:
         done = list(pool.map(replay, range(8)))
     assert [each.returncode for each in done] == [0] * 8, [each.stderr for each in done]
     assert matches(mysys) == 16
-    assert len((mysys / LOG).read_text().splitlines()) == 16
+    assert (mysys / LOG).read_text().count("EZD0814I") == 16
 
 
 # ---- help, colours, hints -------------------------------------------------------------------------------------
@@ -793,3 +807,12 @@ def test_pipe__that_is_closed_early_leaves_no_traceback(tmp_path) -> None:
 
 def test_version__is_said() -> None:
     assert zsim("--version").exit_code == 0
+
+
+def test_console__is_kept_even_when_nobody_reads_the_answer(mysys) -> None:
+    """The reader of a pipe may be gone before the answer is written."""
+    program = [sys.executable, "-m", "zsim", "console", "-s", str(mysys), "P TRMD1"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1"}
+    with open(os.devnull) as nothing:  # not writable: every write fails
+        subprocess.run(program, stdout=nothing, stderr=subprocess.DEVNULL, env=environment, check=False)
+    assert "IEE341I TRMD1 NOT ACTIVE" in zsim("console", "-s", str(mysys), "P TRMD1").stdout

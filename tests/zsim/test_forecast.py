@@ -92,7 +92,8 @@ def test_forecast__all_is_what_a_replay_with_logging_everywhere_writes(tmp_path:
     (path,) = folder.glob("var/log/TRMD1I.*")
     (file,) = told["files"]
     assert told["records"] == replayed["logged"] > 200
-    assert (file["records"], file["bytes"]) == (path.read_text().count("\n"), path.stat().st_size)
+    lines = [line for line in path.read_text().splitlines(keepends=True) if "EZZ8495I" not in line]
+    assert (file["records"], file["bytes"]) == (len(lines), sum(map(len, lines)))
 
 
 def test_forecast__keeps_nothing(tmp_path: Path) -> None:

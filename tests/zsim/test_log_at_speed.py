@@ -29,9 +29,14 @@ def logs(files: dict[str, str], path: str, compiled: bool, timezone: str = "GMT0
     tally = replay.Tally(made.prepare(compiled))
     with suppress(engine.CaptureError):
         replay.play(made, tally, captures.frames(path, compiled))
-    written = {path: made.files.added(path) for path in sorted(made.files.appended)}
+    written = {path: _without_starts(made.files.added(path)) for path in sorted(made.files.appended)}
     assert {path: text.count("\n") for path, text in written.items() if path in tally.files} == dict(tally.files)
     return written
+
+
+def _without_starts(text: str) -> str:
+    """What TRMD says of its own start is no packet's."""
+    return "".join(line for line in text.splitlines(keepends=True) if "EZZ8495I" not in line)
 
 
 @pytest.mark.parametrize("path", sorted(PCAPS.glob("*.pcap*")), ids=lambda path: path.name)

@@ -164,7 +164,7 @@ def test_command__reads_back_what_zsim_wrote(tmp_path) -> None:
     folder = tmp_path / "sys"
     run(main, ["new", str(folder)])
     run(main, ["replay", "-s", str(folder), "profiles/adcd/captures/ftp.pcap"])
-    (log,) = folder.glob("var/log/TRMD1I.*")
+    (log,) = folder.glob("var/log/TRMD1I.2023.*")
     shown = json.loads(run(main, ["logstat", "-s", str(folder), "--json", str(log)]).stdout)
     assert (shown["records"], shown["unread_lines"], shown["other_records"]) == (51, 0, {})
     assert {row["name"]: row["where"] for row in shown["filters"]}["ftpserver"].startswith(

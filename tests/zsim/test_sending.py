@@ -46,7 +46,7 @@ def test_send__live_sends_one_datagram(folder: Path, syslogd: socket.socket) -> 
     assert (done.exit_code, f"1 record sent to @127.0.0.1, UDP port {port}" in done.stderr) == (0, True)
     datagram = syslogd.recv(4096).decode("ascii")
     assert RFC_3164.fullmatch(datagram)
-    assert datagram[5:] + "\n" == (folder / "var/log/x").read_text()
+    assert datagram[5:] == (folder / "var/log/x").read_text().splitlines()[-1]  # behind TRMD's own start
 
 
 def test_replay__live_sends_every_record_to_a_named_host(folder: Path, syslogd: socket.socket) -> None:
@@ -72,7 +72,7 @@ def test_host__without_live_it_is_said_once(folder: Path, arguments: tuple[str, 
 def test_host__that_cannot_be_found_is_said_and_the_rest_goes_on(folder: Path) -> None:
     done = run(folder, "@no.such.host.invalid /var/log/x", "send", "--live", PING)
     assert (done.exit_code, "1 record for @no.such.host.invalid not sent: " in done.stderr) == (0, True)
-    assert len((folder / "var/log/x").read_text().splitlines()) == 1
+    assert (folder / "var/log/x").read_text().count("EZD0814I") == 1
 
 
 def test_console__shows_the_record_folded(folder: Path) -> None:

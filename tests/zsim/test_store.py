@@ -59,7 +59,7 @@ def test_session__writes_what_changed(place) -> None:
     assert changed(place, lambda system: list(system.stack.policy.filters)) == set()
     assert changed(place, lambda system: system.shell("ipsec -f default")) == {store.STATE}
     assert changed(place, lambda system: system.shell("ipsec -F add srcip 10.9.9.9 destip all dir inbound -N x")) == {
-        store.STATE
+        store.STATE, store.COMMAND
     }
 
     def count(system):
@@ -171,3 +171,22 @@ def test_migrate__rubbish_is_said_and_kept(place, octets) -> None:
     with pytest.raises(ProfileError, match="remove it: the system then starts anew"), store.session(place, True, NOW):
         pass
     assert path.read_bytes() == before
+
+
+def test_migrate__a_memory_that_schema_1_wrote(place) -> None:
+    """memory_schema_1.json is what the last zsim of schema 1 kept of adcd, with a defensive filter, TRMD stopped and
+    the default rules in force."""
+    kept = (Path(__file__).parent / "memory_schema_1.json").read_bytes()
+    with sqlite3.connect(place.folder / profiles.STATE) as connection:
+        connection.execute("CREATE TABLE system (state BLOB NOT NULL)")
+        connection.execute("INSERT INTO system VALUES (?)", (kept,))
+        connection.execute("PRAGMA user_version = 1")
+    for _ in range(2):
+        with store.session(place, write=True, now=NOW) as system:
+            assert [each.rule.name for each in system.stack.defensive.filters] == ["B1"]
+            assert system.stack.default_forced
+            assert len(system.stack.policy.filters) > 30
+            assert {task.job for task in system.tasks.values() if task.running} == {
+                "TCPIP", "SYSLOGD", "CPAGENT", "DMD",
+            }  # fmt: skip
+            assert "B1" in system.shell("ipsec -F display").text

@@ -25,6 +25,8 @@ MODULES = {
     "traffic": ("replay", "decode", "send", "bench"),
     "logs": ("logstat", "forecast", "schema"),
     "authority": ("tso", "explain-access"),
+    "state": ("state",),
+    "shell": ("shell",),
 }
 COMMANDS = {name: module for module, names in MODULES.items() for name in names}
 

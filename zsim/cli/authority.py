@@ -69,11 +69,11 @@ def tso(ctx: click.Context, system: str | None, user: str, as_json: bool, line: 
         for each in given:
             answer = running.tso(each, who)
             rows.append({"command": each, "code": answer.code, "text": answer.text, "errors": answer.errors})
-            if not as_json:
-                click.echo(f"{each}\n" * (line == "-") + answer.text, nl=False)
-                click.echo(answer.errors, nl=False, err=True)
     if as_json:
         click.echo(json.dumps({"schema": "zsim.tso/1", "user": who, "commands": rows}, indent=2))
+    for row in () if as_json else rows:  # after the commands are kept, whatever becomes of the output
+        click.echo(f"{row['command']}\n" * (line == "-") + row["text"], nl=False)
+        click.echo(row["errors"], nl=False, err=True)
     ctx.exit(max((_exit(row) for row in rows), default=FINE))
 
 

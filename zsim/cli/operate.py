@@ -26,6 +26,7 @@ from zsim.cli.terminal import (
     user_option,
     why_in_force,
 )
+from zsim.commands import Reply
 from zsim.facts import fact
 from zsim.findings import NOTE, UNKNOWN
 
@@ -187,14 +188,18 @@ def console(ctx: click.Context, system: str | None, user: str, as_json: bool, li
         tell_note(f"{place.name} is bundled: nothing is kept; zsim new DIR makes a system that remembers")
     with session(place, write=True, tell_changes=False) as running:
         reply = running.console(line, user_of(running, user) if user else "")
-        if as_json:
-            findings = [finding_row(running, each) for each in reply.findings]
-            click.echo(json.dumps({"messages": [str(each) for each in reply.messages], "findings": findings}, indent=2))
-        else:
-            for message in reply.messages:
-                click.echo(str(message))
-            for found in reply.findings:
-                if found.severity != NOTE:
-                    click.echo(finding_text(running, found), err=True)
+        rows = [finding_row(running, each) for each in reply.findings]
+        told = [finding_text(running, each) for each in reply.findings if each.severity != NOTE]
+    # After the command is kept, whatever becomes of the output.
+    if as_json:
+        click.echo(json.dumps({"messages": [str(each) for each in reply.messages], "findings": rows}, indent=2))
+    else:
+        click.echo("".join(f"{each}\n" for each in reply.messages), nl=False)
+        click.echo("".join(f"{each}\n" for each in told), nl=False, err=True)
+    ctx.exit(code_of(reply))
+
+
+def code_of(reply: Reply) -> int:
+    """The exit code of an operator command."""
     unknown = any(each.severity == UNKNOWN for each in reply.findings)
-    ctx.exit(FINE if reply.done else NOT_KNOWN if unknown else FOUND)
+    return FINE if reply.done else NOT_KNOWN if unknown else FOUND

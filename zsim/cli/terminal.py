@@ -18,7 +18,8 @@ from zsim import profiles, store
 from zsim.clock import SECOND
 from zsim.findings import ERROR, NOTE, UNKNOWN, WARNING, Finding, did_you_mean, worst
 from zsim.profiles import Place, ProfileError
-from zsim.system import PAGENT, RACF, SYSLOGD, TCPIP, TRMD, System
+from zsim.started import PAGENT, SYSLOGD, TCPIP, TRMD
+from zsim.system import RACF, System
 
 FINE, FOUND, UNUSABLE, NOT_KNOWN, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = {None: FINE, NOTE: FINE, UNKNOWN: NOT_KNOWN, WARNING: FOUND, ERROR: FOUND}
@@ -81,17 +82,26 @@ def place_of(ctx: click.Context, system: str | None) -> Place:
 
 @contextmanager
 def session(
-    place: Place, write: bool, tell_changes: bool = True, live: tuple[bool, int] | None = None
-) -> Iterator[System]:
-    """A system as the store has it. `live` says whether and to which port records for hosts are sent."""
+    place: Place, write: bool, tell_changes: bool = True, told: set[str] | None = None,
+    live: tuple[bool, int] | None = None,
+) -> Iterator[System]:  # fmt: skip
+    """The system for one command; edits that wait to be installed are told, but none that is in `told`. `live` says
+    whether and to which port records for hosts are sent."""
+    told = set() if told is None else told
     with store.session(place, write, wall_clock()) as system:
+        notes = []
         for name in system.changed_files(RACF) if tell_changes else ():
-            tell_note(f"{name} changed since RACF was made from it; zsim tso - carries out commands from a file")
+            notes.append(f"{name} changed since RACF was made from it; zsim tso - carries out commands from a file")
         for task in system.tasks.values() if tell_changes else ():
-            for name in system.changed_files(task.name):
-                tell_note(
-                    f"{name} changed since it was read; {_INSTALLS[task.program].format(job=task.job, file=name)}"
-                )
+            for name in system.changed_files(task.name) if task.program else ():
+                anew = 'zsim console "P {job}" and "S {name}" start it anew'
+                how = anew if name == task.procedure else _INSTALLS.get(task.program, anew)
+                how = how.format(job=task.job, name=task.name, file=name)
+                notes.append(f"{name} changed since it was read; {how}")
+        for note in notes:
+            if note not in told:
+                tell_note(note)
+        told |= set(notes)
         yield system
         if system.elsewhere or live:
             from zsim.cli.sending import Post
@@ -99,6 +109,13 @@ def session(
             post = Post(*live) if live else Post()
             post.take(system)
             post.close()
+        shown, more = system.seen()
+        tell_console(shown[:MOST_TOLD])
+        if more := more + len(shown[MOST_TOLD:]):
+            tell_note(f"and {more:,} more lines on the console")
+
+
+MOST_TOLD = 20  # messages that the console shows unasked, when a command typed elsewhere brings them
 
 
 # How an edited file is put in force, by the program that reads it.
@@ -200,10 +217,13 @@ def compiling() -> Iterator[None]:
 
 
 def tell_lost(system: System, logged: int) -> None:
-    """Records that nobody writes: TRMD or syslogd is down."""
-    down = [task.job for task in system.tasks.values() if task.program in (TRMD, SYSLOGD) and not task.running]
-    if logged and down:
-        tell_note(f"{logged:,} verdicts were to be logged and were not: {' and '.join(down)} not running")
+    """Records that nobody writes: TRMD is down, or syslogd is and they reach the console."""
+    trmd, syslogd = system.task_of(TRMD), system.task_of(SYSLOGD)
+    if logged and (trmd is None or not trmd.running):
+        tell_note(f"{logged:,} verdicts were to be logged and were not: {trmd.job if trmd else 'TRMD'} not running")
+    elif logged and (syslogd is None or not syslogd.running):
+        name = syslogd.job if syslogd else "SYSLOGD"
+        tell_note(f"{logged:,} verdicts reached the console and no file: {name} not running")
 
 
 def depends_on(system: System) -> list[dict[str, Any]]:

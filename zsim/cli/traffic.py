@@ -33,7 +33,8 @@ from zsim.cli.terminal import (
 from zsim.cli.writing import all_of, annotating, recording, telling_events
 from zsim.findings import did_you_mean
 from zsim.profiles import ProfileError
-from zsim.system import TCPIP, System
+from zsim.started import TCPIP
+from zsim.system import System
 
 if TYPE_CHECKING:
     import engine

@@ -62,7 +62,7 @@ def telling_events(
     """What to tell each batch to, so that the logged verdicts are written to `out` as `form`, which its name tells
     where None. Records that are about a filter and about no packet are no events: their number is said."""
     from zsim import events
-    from zsim.system import TRMD
+    from zsim.started import TRMD
     from zsim.tcpip.defensive import Change
 
     if out is None:

@@ -87,6 +87,7 @@ def main_file(source: Source) -> MainFile:
     common: Token | None = None
     loglevel: int | None = None
     findings: list[Finding] = []
+    own: list[Token] = []  # IpSecConfig, which is for an image file, or for this one where no TcpImage names another
     for row in lines(source, "#"):
         name, rest = row[0].upper, row[1:]
         if name in ("TCPIMAGE", "PEPINSTANCE"):
@@ -94,20 +95,33 @@ def main_file(source: Source) -> MainFile:
             images += [image] if image else []
         elif name == "COMMONIPSECCONFIG":
             common = _file(row, findings) or common
+        elif name == "IPSECCONFIG":
+            own.append(row[0])
         elif name == "LOGLEVEL":
             loglevel = _number(rest, findings, rest[0].where) if rest else None
         else:
             _other(row, ("TcpImage", "PEPInstance", "CommonIpSecConfig", "LogLevel"), "Policy Agent main", findings)
+    if images and all(image.file is not None for image in images):
+        hint = "put it in the image file that TcpImage names, or write CommonIpSecConfig here"
+        what = {"name": "IpSecConfig", "file": "a main file whose TcpImage names an image file"}
+        findings += [finding("misplaced", token.where, **what, hint=hint) for token in own]
     return MainFile(tuple(images), common, loglevel, tuple(findings))
 
 
-def image_file(source: Source) -> ImageFile:
-    """The image configuration file; the last IpSecConfig wins (a simulator choice)."""
+_OF_MAIN = {each.upper(): each for each in ("TcpImage", "PEPInstance", "CommonIpSecConfig", "LogLevel")}
+
+
+def image_file(source: Source, own: bool = True) -> ImageFile:
+    """The image configuration file; the last IpSecConfig wins (a simulator choice). It is the main file where `own` is
+    False."""
     ipsec: Token | None = None
     findings: list[Finding] = []
     for row in lines(source, "#"):
-        if row[0].upper in ("TCPIMAGE", "PEPINSTANCE", "COMMONIPSECCONFIG", "LOGLEVEL"):
-            continue  # the main file may serve as the image file
+        if row[0].upper in _OF_MAIN:
+            if own:
+                what = {"name": _OF_MAIN[row[0].upper], "file": "an image file"}
+                findings.append(finding("misplaced", row[0].where, **what, hint="put it in the main file"))
+            continue
         if row[0].upper == "IPSECCONFIG":
             named = len(row) > 1 and row[1].upper not in _FLAGS
             ipsec = row[1] if named else Token("", row[0].where)

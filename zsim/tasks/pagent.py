@@ -8,7 +8,7 @@ has; without an IpSecConfig the default rules of the profile are in force. (halz
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from zsim import messages
@@ -63,6 +63,7 @@ class Reading(NamedTuple):
     result: Result
     issued: tuple[IssuedMessage, ...]
     environment: dict[str, str]
+    interval: int = 0  # seconds until the files are looked at again
 
 
 def read(
@@ -83,8 +84,22 @@ def read(
         else:
             variables = pagentconf.environment(source)
             named_at = pagentconf.place_of(source, "PAGENT_CONFIG_FILE") or named_at
-    result = _chain(files, main_file_name(options, variables), stack, versions, now, named_at)
-    return Reading(result._replace(findings=(*findings, *result.findings)), _issued(result, stack), variables)
+    main = main_file_name(options, variables)
+    result = _chain(files, main, stack, versions, now, named_at)
+    result = result._replace(findings=(*findings, *result.findings))
+    return Reading(result, _issued(result, stack), variables, _interval(files, main, named_at))
+
+
+def _interval(files: Files, main: str, named_at: Where) -> int:
+    """The smallest interval of all TcpImage statements governs the main file. (tcpimage)"""
+    source = files.read(main, named_at)
+    images = () if isinstance(source, Finding) else pagentconf.main_file(source).images
+    return min((image.interval for image in images), default=pagentconf.INTERVAL)
+
+
+def at_once(options: str) -> bool:
+    """Start option -i: changed z/OS UNIX files are read at once; data sets are not. (paenv)"""
+    return "-i" in options.lower().split()
 
 
 def _issued(result: Result, stack: str) -> tuple[IssuedMessage, ...]:
@@ -150,7 +165,7 @@ def _image(
             return None
         source = named
         sources.append(source.name)
-    found = pagentconf.image_file(source)
+    found = pagentconf.image_file(source, own=source is not main)
     findings += [each for each in found.findings if source is not main or each.id != "unknown-statement"]
     return found
 
@@ -314,6 +329,7 @@ def _rule(book: _Book, block: Block, group: str) -> tuple[FilterRule, Alternativ
     vpn = checked.value("IpDynVpnActionRef") or checked.value("IpManVpnActionRef") or ""
     if not {each.version for each in sources} & {each.version for each in dests} and sources and dests:
         book.findings.append(finding("no-common-family", block.where))
+    _other_family(book, block, sources, dests, [service for _, service in services])
     if action is not None and action.value("IpFilterAction") == "IpSec" and not vpn:
         book.findings.append(finding("needs-vpn", block.where))
     alternatives = Alternatives(sources, dests, services)
@@ -329,6 +345,27 @@ def _rule(book: _Book, block: Block, group: str) -> tuple[FilterRule, Alternativ
         action.value("DiscardAction"), vpn, checked.value("IpLocalStartActionRef") or "", when,
     )  # fmt: skip
     return template, alternatives
+
+
+# Protocols of one IP version only, and their counterpart in the other.
+_FAMILY: dict[int | None, tuple[int, str, str]] = {1: (4, "Icmp", "Icmpv6"), 58: (6, "Icmpv6", "Icmp")}
+
+
+def _other_family(
+    book: _Book, block: Block, sources: Iterable[AddressRange], dests: Iterable[AddressRange],
+    services: Iterable[Service],
+) -> None:  # fmt: skip
+    """A rule whose services are all of one IP version and its addresses of the other makes no filter. z/OS does not say
+    so."""
+    common = {each.version for each in sources} & {each.version for each in dests}
+    kinds = {service.protocol for service in services}
+    if len(common) == 1 and len(kinds) == 1 and (protocol := kinds.pop()) in _FAMILY:
+        version, name, instead = _FAMILY[protocol]
+        other = next(iter(common))
+        if version != other:
+            name = f"Protocol {name}"
+            found = finding("other-family", block.where, name=name, own=version, other=other, instead=instead)
+            book.findings.append(found)
 
 
 # IpFilterLogging -> Logging of the display. (blog-display vocabulary; Yes -> All, No -> None an inference)

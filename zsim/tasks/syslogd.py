@@ -7,6 +7,7 @@ is read again, and at midnight.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from zsim.config.syslogconf import CONSOLE, FACILITIES, FILE, HOST, PRIORITIES, 
 from zsim.facts import fact
 from zsim.files import unix_path
 from zsim.findings import Finding, finding
+from zsim.messages import BPXF024I, IssuedMessage
 
 if TYPE_CHECKING:
     from engine.text import Part
@@ -260,3 +262,21 @@ def console(text: str, user: str) -> str:
     shown = text.replace("[", " ", 1).replace("]:", " :", 1) if "]:" in text else text
     told = fact("syslog-console-message").format(user=user, text=shown)
     return "\n".join(textwrap.wrap(told, CONSOLE_WIDTH, break_on_hyphens=False))
+
+
+_PID = re.compile(r"\[(\d+)\]$")
+
+
+def unheard(record: LogRecord, offset: int) -> IssuedMessage:
+    """A record that syslogd did not take: the brackets of its process number are blanks, there is no host, and it is
+    folded at blanks. (seed)"""
+    tag = _PID.sub(r" \1 ", record.tag)
+    text = f"BPXF024I ({record.user}) {syslog_time(record.time, offset)} {tag}: {record.text}"
+    rows = [""]
+    for word in re.findall(r" *[^ ]+", text):
+        if rows[-1] and len(rows[-1]) + len(word) > fact("console-width"):
+            rows.append(word.lstrip())
+        else:
+            rows[-1] += word
+    head = f"BPXF024I ({record.user}) "
+    return BPXF024I(user=record.user, record="\n".join(rows)[len(head) :])

@@ -6,6 +6,7 @@ tag that is null. Source: halmN ezd0815i; the published records quoted in the re
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from zsim import addresses, messages
@@ -74,6 +75,18 @@ def writer(stack: str, user: str, job: str) -> LogRecord:
     """A record of TRMD without time and text."""
     tag = f"{fact('log-tag').format(stack=stack)}[{fact('log-pid')}]"
     return LogRecord(0, fact("log-facility"), fact("log-priority"), user, job, tag, "")
+
+
+def stack_of(options: str) -> str:
+    """The stack that -p names, in either case; "" for the default one. (trmd; the seed's procedure)"""
+    words = options.split()
+    return next((after.upper() for word, after in pairwise(words) if word.lower() == "-p"), "")
+
+
+def own(message: messages.IssuedMessage, time: int, stack: str, user: str, job: str) -> LogRecord:
+    """What TRMD says of its own start and end; it has no stack time. (trmdstat_fltopt)"""
+    tag = f"{fact('log-tag').format(stack=stack)}[{fact('log-pid')}]"
+    return LogRecord(time, "daemon", "info", user, job, tag, str(message))
 
 
 def _message(event: FilterEvent | Change) -> messages.IssuedMessage:

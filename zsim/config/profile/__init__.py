@@ -296,7 +296,7 @@ def _interface(reader: Reader, where: Where) -> Statement | None:
     if token.upper not in INTERFACE_TYPES:
         hint = did_you_mean(token.text, INTERFACE_TYPES, "see the INTERFACE statement for the types")
         raise reader.bad(token, "an interface type", hint)
-    found = _interface_parameters(reader, INTERFACE_TYPES[token.upper].version, f"INTERFACE {name}")
+    found = _interface_parameters(reader, INTERFACE_TYPES[token.upper].version, f"INTERFACE {name}", where)
     if found is None or not _complete(reader, f"INTERFACE {name}", token.upper, found, where):
         return None
     return Interface(name, token.upper, INTERFACE[4].sorted(found.words), where, {"name": place, **found.places})
@@ -309,9 +309,9 @@ def _ipv6(text: str) -> str:
     return addresses.text(version, value)
 
 
-def _interface_parameters(reader: Reader, version: int, statement: str) -> Coded | None:
-    """None if one is bad: the interface is not defined then (a simulator choice). A word that resembles no parameter
-    may be one that zsim's table lacks."""
+def _interface_parameters(reader: Reader, version: int, statement: str, where: Where) -> Coded | None:
+    """None if one is bad: the interface is not defined then, which is told (a simulator choice). A word that resembles
+    no parameter may be one that zsim's table lacks."""
     table = INTERFACE[version]
 
     def unknown(token: Token) -> Bad | None:
@@ -326,6 +326,9 @@ def _interface_parameters(reader: Reader, version: int, statement: str) -> Coded
     found, good = parameters(reader, table, starts_statement, unknown)
     for word in found.words.get("IPADDR", ()):
         good = _no_ipv4_compatible(reader, word, found.places["IPADDR"]) and good
+    if not good:
+        why = "a parameter of it cannot be read, so it is not defined"
+        reader.note("no-effect", where, what=statement, why=why, hint="correct the parameter")
     return found if good else None
 
 
@@ -391,7 +394,7 @@ def _link(reader: Reader, where: Where) -> Link | None:
     token = reader.peek()
     number = reader.take("a link number").text if token is not None and re.fullmatch("[0-9]+", token.text) else ""
     device, places["device"] = named(reader, "a device name")
-    found = _interface_parameters(reader, 4, f"LINK {name}")
+    found = _interface_parameters(reader, 4, f"LINK {name}", where)
     if found is None:
         return None
     return Link(name, type, device, INTERFACE[4].sorted(found.words), where, number, {**found.places, **places})

@@ -13,11 +13,11 @@ with HOME as its example; which lists go on behind a bad entry is unconfirmed)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from zsim import addresses, messages
 from zsim.addresses import AddressRange
-from zsim.config.profile.reader import Bad, Reader, matching, named, parameters, spellings
+from zsim.config.profile.reader import LONGEST_SHOWN, Bad, Reader, matching, named, parameters, spellings
 from zsim.config.profile.statements import (
     UNRESERVED,
     Home,
@@ -197,12 +197,29 @@ def read_ports(reader: Reader, where: Where, statement: str, delete: bool = Fals
         except Bad as bad:
             mistake = None if entries and _is_statement(reader, bad, where_entry, _OPTIONS) else bad
             bad.hint = _option_hint(bad, entries) or bad.hint
+            if mistake is not None:
+                _report_more(reader, read)
             break
     spoilt = [_denies_a_job(reader, entry) for entry in entries]
     found = PortList(statement, delete, tuple(entries), where) if not any(spoilt) else None
     if mistake is not None:
         raise Partly(found, mistake) if found and entries else mistake
     return found
+
+
+def _report_more(reader: Reader, read: Callable[[Reader, Where], PortEntry]) -> None:
+    """Entries behind a bad one are dropped with it; what is wrong in them is told all the same, a line each. z/OS has
+    no message for what it drops."""
+    while True:
+        reader.until(lambda token: reader.on_new_line or starts_statement(token))
+        token = reader.peek()
+        if token is None or starts_statement(token) or (misspelt(token, _OPTIONS) and not token.text[0].isdigit()):
+            return
+        try:
+            read(reader, token.where)
+        except Bad as bad:
+            hint = f"{bad.hint or 'correct the entry'}; it is dropped with the rest of the list"
+            reader.note("syntax", bad.where, found=bad.found[:LONGEST_SHOWN], expected=bad.expected, hint=hint)
 
 
 def _option_hint(bad: Bad, entries: list[PortEntry]) -> str:
