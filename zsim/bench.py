@@ -7,13 +7,15 @@ rules stand is what they cost there, and the figure says which to move up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from zsim.tcpip import traffic
+from zsim.tcpip.traffic import Prepared, Rewrite
+
 if TYPE_CHECKING:
     import engine
-    from zsim.tcpip.traffic import Prepared
 
 SCHEMA = "zsim.bench/1"
 COSTLIEST = 10
@@ -27,26 +29,48 @@ class Bench:
     prepared: Prepared
     legs: int = 0
     seconds: float = 0.0  # of classifying them once
+    cached: float = 0.0  # behind a flow cache, in compiled mode
+    shared: float = 0.0  # by two threads, likewise
     found: Counter[int] = field(default_factory=Counter)  # rule number, or -1: how often
+    build: float = 0.0  # seconds that making the tables took
 
 
-def measure(bench: Bench, batches: Iterable[engine.Frames], clock: Callable[[], float]) -> None:
+def measure(
+    bench: Bench,
+    batches: Iterable[engine.Frames],
+    clock: Callable[[], float],
+    interface: str | None = None,
+    rewrites: Sequence[Rewrite] = (),
+) -> None:
     """Judge every packet as a replay would, and take the time of classifying alone, the best of REPEATS."""
     import engine
 
-    table = bench.prepared.rules.table
+    prepared = bench.prepared
+    table, compiled = prepared.rules.table, prepared.compiled
+    cache = engine.FlowCache(table) if compiled else None
     for batch in batches:
-        headers = engine.decode(batch)
-        journey = engine.orient(headers, bench.prepared.vantage)
-        for leg in engine.judge(headers, journey, bench.prepared.vantage, bench.prepared.rules).legs:
-            took = []
-            for _ in range(REPEATS):
-                begun = clock()
-                engine.classify(leg.headers, table)
-                took.append(clock() - begun)
-            bench.seconds += min(took)
+        headers, journey = traffic.oriented(prepared, batch, interface, rewrites)
+        for leg in engine.judge(headers, journey, prepared.vantage, prepared.rules).legs:
+            crossing = leg.headers
+            bench.seconds += _best(clock, lambda: engine.classify(crossing, table))  # noqa: B023
+            if compiled:
+                bench.cached += _best(clock, lambda: engine.classify(crossing, table, cache=cache))  # noqa: B023
+                bench.shared += _best(clock, lambda: engine.classify(crossing, table, threads=2))  # noqa: B023
             bench.legs += leg.count
             bench.found.update(leg.rule.tolist())
+
+
+def _best(clock: Callable[[], float], run: Callable[[], object]) -> float:
+    took = []
+    for _ in range(REPEATS):
+        begun = clock()
+        run()
+        took.append(clock() - begun)
+    return min(took)
+
+
+def _rate(bench: Bench, seconds: float) -> int | None:
+    return round(bench.legs / seconds) if seconds else None
 
 
 def document(bench: Bench) -> dict[str, Any]:
@@ -63,7 +87,10 @@ def document(bench: Bench) -> dict[str, Any]:
         "judgements": bench.legs,
         "shape": table.shape,
         "table_bytes": table.octets,
-        "packets_per_second": round(bench.legs / bench.seconds) if bench.seconds else None,
+        "build_seconds": round(bench.build, 3),
+        "packets_per_second": _rate(bench, bench.seconds),
+        "with_flow_cache": _rate(bench, bench.cached),
+        "with_two_threads": _rate(bench, bench.shared),
         "rules_looked_at": round(total / bench.legs, 2) if bench.legs else None,
         "costliest": [
             {
@@ -84,9 +111,16 @@ def table(bench: Bench) -> str:
     shown = document(bench)
     speed, depth = shown["packets_per_second"], shown["rules_looked_at"]
     lines = [
-        f"{shown['rules']:,} rules in a table of shape {shown['shape']}, {shown['table_bytes']:,} octets",
+        f"{shown['rules']:,} rules in a table of shape {shown['shape']}, {shown['table_bytes']:,} octets, "
+        f"made in {shown['build_seconds']:.3f} s",
         f"{shown['judgements']:,} judgements, "
         + (f"{speed:,} a second; in order, {depth} rules would be looked at for each" if speed else "nothing to judge"),
+    ]
+    if shown["with_flow_cache"]:
+        lines.append(
+            f"behind a flow cache {shown['with_flow_cache']:,} a second, by two threads {shown['with_two_threads']:,}"
+        )
+    lines += [
         "",
         f"{'filter':<38}{'way':<9}{'place':>7}{'matches':>11}{'looked at':>14}{'share':>8}",
     ]

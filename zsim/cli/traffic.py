@@ -127,28 +127,38 @@ def _only(ctx: click.Context, parameter: click.Parameter, text: str | None) -> O
 
 @click.command()
 @system_option
+@_ways
 @json_option
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
-def bench(ctx: click.Context, system: str | None, as_json: bool, captures: tuple[str, ...]) -> None:
+def bench(
+    ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
+    as_json: bool, captures: tuple[str, ...],
+) -> None:  # fmt: skip
     """What the rules in force cost on captures: speed, size of table, and the rules that cost most in order.
+
+    Captures large enough for machine code are also classified behind a flow cache and by two threads.
 
     \b
     Examples:
       zsim bench trace.pcap
-      zsim bench -s mysys --json trace.pcap
+      zsim bench -s mysys --json 'trace.pcap*'
+      zsim bench --map 192.0.2.7=10.1.1.2 from-elsewhere.pcap
     """
     import engine
     from zsim import bench as measured
     from zsim import captures as files
 
+    captures = files.named(captures)
     code = FINE
     with session(place_of(ctx, system), write=False) as running, compiling():
         compiled = files.wants_compiled(captures)
-        found = measured.Bench(running.prepare(compiled, []))
+        arrival, begun = _interface(running, interface), time.perf_counter()
+        found = measured.Bench(_prepare(running, compiled, home))
+        found.build = time.perf_counter() - begun
         for path in captures:
             try:
-                measured.measure(found, files.frames(path, compiled), time.perf_counter)
+                measured.measure(found, files.frames(path, compiled), time.perf_counter, arrival, rewrites)
             except engine.CaptureError as why:
                 complain(str(why))
                 code = UNUSABLE
@@ -386,7 +396,7 @@ def _headline(tally: Any) -> str:
 def decode(ctx: click.Context, capture: str, as_json: bool, decap: bool) -> None:
     """Show what the packet engine sees in a capture: one line a packet.
 
-    CAPTURE is a pcap or pcapng file, plain or gzip, or - for standard input. With --json, JSON Lines; what a packet
+    CAPTURE is a pcap or pcapng file, plain or compressed, or - for standard input. With --json, JSON Lines; what a packet
     does not show is null, and fragment_offset counts 8 octets, as the header does. What is not IP has its ethertype;
     time_ns is null where the capture gives a packet no time.
 

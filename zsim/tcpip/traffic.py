@@ -219,11 +219,7 @@ def receive(
     the set in force and of the defensive filters are added to."""
     import engine
 
-    headers = engine.decode(frames)
-    for old, new in rewrites:
-        engine.rewrite(headers, old.version, old.low, old.high, new.low)
-    given = prepared.interfaces.index(arrival) if arrival is not None else None
-    journey = engine.orient(headers, prepared.vantage, given)
+    headers, journey = oriented(prepared, frames, arrival, rewrites)
     datagrams = engine.reassemble(frames, headers, journey, prepared.trains)
     guard = prepared.guard
     judgement = engine.judge(headers, journey, prepared.vantage, prepared.rules, guard.block, guard.simulate)
@@ -237,6 +233,19 @@ def receive(
     else:
         told = tuple(_limited(guard, _in_order(prepared, frames, judgement)))
     return Outcome(headers, judgement, hits, told, journey, datagrams, guard.simulate is not None)
+
+
+def oriented(
+    prepared: Prepared, frames: engine.Frames, arrival: str | None, rewrites: Sequence[Rewrite]
+) -> tuple[engine.Headers, engine.Journey]:
+    """What the packets say, with addresses as `rewrites` has them, and where they cross this stack's edge."""
+    import engine
+
+    headers = engine.decode(frames)
+    for old, new in rewrites:
+        engine.rewrite(headers, old.version, old.low, old.high, new.low)
+    given = prepared.interfaces.index(arrival) if arrival is not None else None
+    return headers, engine.orient(headers, prepared.vantage, given)
 
 
 def _in_order(prepared: Prepared, frames: engine.Frames, judgement: engine.Judgement) -> list[FilterEvent]:
