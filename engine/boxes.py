@@ -1,7 +1,7 @@
 """A set of packets -> few disjoint boxes, for people to read.
 
-A packet that cannot be is in no set, but a box may well hold some: `proto 6, dst_port 23` reads better than the same with
-every field said that follows from it. So a value that no packet among those of interest has takes the colour of its
+A packet that cannot be is in no set, but a box may well hold some: `proto 6, dst_port 23` reads better than the same
+with every field said that follows from it. So a value that no packet among those of interest has takes the colour of its
 neighbours: nodes that differ only in such values become one, in a diagram of inside, outside and neither.
 """
 
@@ -15,6 +15,9 @@ from engine.space import DIMENSIONS, LEVEL, LEVELS, NOTHING, SOME, TOP, Box, Spa
 if TYPE_CHECKING:
     from engine.space import Packets, Space
 
+# What hardly any rule tests. Branches become one here before what stands further down is simplified, because what does
+# not matter there decides it; elsewhere afterwards, so that a box keeps the words of the rules.
+_TECHNICAL = tuple(LEVEL[name] for name in ("connect", "fragment", "opaque"))
 _COMPARED = 48  # branches of a node up to which each is compared with each
 
 
@@ -22,14 +25,11 @@ def boxes(packets: Packets, among: Packets) -> list[Box]:
     """Disjoint boxes that hold these packets and no others of those `among`, the largest first."""
     space, outside = packets.space, packets.space.leaf("outside")
 
-    def colour(a: int, b: int) -> int | None:
-        if a == SOME and b == SOME:
-            return SOME
-        return NOTHING if b == NOTHING else outside if (a, b) == (NOTHING, SOME) else None
+    def colour(inside: int, matters: int) -> int:
+        return NOTHING if not matters else SOME if inside else outside
 
-    plain = _Simplifier(space).simplified(space.combined(lambda a, b: colour(a, b) or 0, packets.node, among.node))
-    found = [{name: spans for name, spans in box.items() if spans} for box in _paths(space, plain, {}, outside)]
-    return sorted(_merged(found), key=lambda box: -size(box))
+    plain = _Simplifier(space).simplified(space.combined(colour, packets.node, among.node))
+    return sorted(_merged(list(_paths(space, plain, {}, outside))), key=lambda box: -size(box))
 
 
 def size(box: Box) -> int:
@@ -49,11 +49,15 @@ class _Simplifier:
         self.done: dict[int, int] = {}
 
     def simplified(self, node: int) -> int:
-        if self.space.level[node] == LEVELS:
+        """The diagram with the fewest different branches at each node: where there is only one, there is no node."""
+        level = self.space.level[node]
+        if level == LEVELS:
             return node
         if node not in self.done:
-            below = [self.simplified(child) for child in self.space.below[node]]
-            self.done[node] = self._node(self.space.level[node], self.space.edges[node], below)
+            below = self.space.below[node]
+            if level not in _TECHNICAL:
+                below = tuple(self.simplified(child) for child in below)
+            self.done[node] = self._with_fewest(level, self.space.edges[node], below)
         return self.done[node]
 
     def _meet(self, a: int, b: int) -> int | None:
@@ -78,10 +82,9 @@ class _Simplifier:
                 return None
             edges.append(edge)
             below.append(met)
-        return self._node(level, edges, below)
+        return self.space.make(level, edges, below)
 
-    def _node(self, level: int, edges: Sequence[int], below: Sequence[int]) -> int:
-        """The node with the fewest different branches: one that has only one is none."""
+    def _with_fewest(self, level: int, edges: Sequence[int], below: Sequence[int]) -> int:
         groups: list[int] = []
         of: dict[int, int] = {NOTHING: -1}
         distinct = [child for child in dict.fromkeys(below) if child != NOTHING]
@@ -96,7 +99,7 @@ class _Simplifier:
                 of[child] = len(groups)
                 groups.append(child)
         if len(groups) == 1:
-            return groups[0]
+            return self.simplified(groups[0])
         chosen = [of[child] for child in below]
         ends = (*edges[1:], TOP[level] + 1)
         for at in range(1, len(chosen) - 1):  # a small gap in a range closes
@@ -104,7 +107,8 @@ class _Simplifier:
             room = (edges[at] - edges[at - 1]) + (ends[at + 1] - edges[at + 1])
             if chosen[at] < 0 <= before and before == after and ends[at] - edges[at] <= room:
                 chosen[at] = before
-        return self.space.make(level, edges, [groups[at] if at >= 0 else NOTHING for at in chosen])
+        plain = [self.simplified(group) for group in groups]
+        return self.space.make(level, edges, [plain[at] if at >= 0 else NOTHING for at in chosen])
 
 
 def _paths(space: Space, node: int, box: Box, outside: int) -> Iterator[Box]:

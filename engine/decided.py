@@ -1,8 +1,8 @@
 """Lists of rules -> a diagram of what they decide, from the top down: what `Space.first_match` and `contrast` do.
 
 The rules of all lists become conditions in one order, a bit each; equal conditions of lists compared with each other
-share a bit where the order allows. What is left to do at a node is a set of bits, one integer: the conditions that still
-hold. A list is decided by the lowest of its bits that has no test left.
+share a bit where the order allows. What is left to do at a node is a set of bits, one integer: the conditions that
+still hold. A list is decided by the lowest of its bits that has no test left.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@
     decided[packet], decided.where(0), decided.parts()            # -1: no rule matches
     space.contrast([old], [new], lambda old, new: ...)            # only where two lists of rules decide otherwise
 
-A set lies in the product of DIMENSIONS, each 0 to its field's `unknown`, and holds no impossible packet: ports are
-known only where TCP or UDP has them, a type where the protocol has one, an IPv4 address has 32 bits, a packet to or from
-the host is whole (its fragments are put together before it is judged). COUPLINGS has all of it. What a rule may test
+A set lies in the product of DIMENSIONS, each 0 to its field's limit or `unknown`, and holds no impossible packet: ports
+are known only where TCP or UDP has them, a type where the protocol has one, an IPv4 address has 32 bits, a packet to or
+from the host is whole (its fragments are put together before it is judged). COUPLINGS has all of it. What a rule may test
 besides (lengths, flags) is no dimension, and refused with ValueError.
 
 Inside, a set is a decision diagram: a node splits the values of one field into intervals, each with a node that looks
@@ -35,7 +35,7 @@ from engine.rules import Rule
 
 #: The fields a set can tell packets apart by, in the order diagrams ask them.
 DIMENSIONS = (
-    "version", "direction", "routed", "zone", "proto", "fragment", "opaque", "connect",
+    "version", "direction", "routed", "zone", "proto", "connect", "fragment", "opaque",
     "dst_addr", "src_addr", "dst_port", "src_port", "type", "code",
 )  # fmt: skip
 
@@ -82,7 +82,7 @@ def _couplings() -> Iterator[dict[str, int | Span]]:
 
 def _readings(row: Transport) -> Iterator[dict[str, int | Span]]:
     """What may be known of an upper-layer header: all of it, or what stands before the octet where it was cut."""
-    ends = {name: getattr(row, name) + octets for name, octets in _OCTETS.items() if getattr(row, name) >= 0}
+    ends = selectors(row)
     for have in sorted({0, *ends.values()}):
         known: dict[str, int | Span] = {"proto": row.proto, "opaque": int(have < max(ends.values()))}
         for name in (name for name, end in ends.items() if end <= have):
@@ -93,6 +93,11 @@ def _readings(row: Transport) -> Iterator[dict[str, int | Span]]:
             else:
                 known[name] = (0, FIELD[name].limit)
         yield known
+
+
+def selectors(row: Transport) -> dict[str, int]:
+    """How many octets of an upper-layer header tell its ports, type, code and flags, of those that it has."""
+    return {name: getattr(row, name) + octets for name, octets in _OCTETS.items() if getattr(row, name) >= 0}
 
 
 def _others(version: int, known: Iterable[int]) -> list[Span]:
