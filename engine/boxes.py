@@ -1,8 +1,8 @@
 """A set of packets -> few disjoint boxes, for people to read.
 
 A packet that cannot be is in no set, but a box may well hold some: `proto 6, dst_port 23` reads better than the same
-with every field said that follows from it. So a value that no packet among those of interest has takes the colour of its
-neighbours: nodes that differ only in such values become one, in a diagram of inside, outside and neither.
+with every field said that follows from it. So a value that no packet among those of interest has takes the colour of
+its neighbours: nodes that differ only in such values become one, in a diagram of inside, outside and neither.
 """
 
 from __future__ import annotations
@@ -29,7 +29,20 @@ def boxes(packets: Packets, among: Packets) -> list[Box]:
         return NOTHING if not matters else SOME if inside else outside
 
     plain = _Simplifier(space).simplified(space.combined(colour, packets.node, among.node))
-    return sorted(_merged(list(_paths(space, plain, {}, outside))), key=lambda box: -size(box))
+    found = _merged([each for box in _paths(space, plain, {}, outside) for each in _of_versions(packets, box)])
+    return sorted(found, key=lambda box: -size(box))
+
+
+def _of_versions(packets: Packets, box: Box) -> Iterator[Box]:
+    """A box that says addresses, for each IP version apart: their numbers mean something else in each."""
+    versions = box.get("version", ((4, 4), (6, 6)))
+    if len(versions) == 1 or not box.keys() & {"src_addr", "dst_addr"}:
+        yield box
+        return
+    for version in (4, 6):
+        one: Box = {**box, "version": ((version, version),)}
+        if packets & packets.space.boxed(one):
+            yield one
 
 
 def size(box: Box) -> int:
@@ -104,7 +117,7 @@ class _Simplifier:
         ends = (*edges[1:], TOP[level] + 1)
         for at in range(1, len(chosen) - 1):  # a small gap in a range closes
             before, after = chosen[at - 1], chosen[at + 1]
-            room = (edges[at] - edges[at - 1]) + (ends[at + 1] - edges[at + 1])
+            room = min(edges[at] - edges[at - 1], ends[at + 1] - edges[at + 1])
             if chosen[at] < 0 <= before and before == after and ends[at] - edges[at] <= room:
                 chosen[at] = before
         plain = [self.simplified(group) for group in groups]

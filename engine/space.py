@@ -7,15 +7,15 @@
     telnet & mine, telnet | mine, telnet - mine, ~telnet          # sets of packets again
     bool(telnet), telnet == mine, telnet <= mine                  # is there any? the same? all of them in it?
     telnet.sample(), telnet.count(), {...} in telnet              # a packet: a value per field of DIMENSIONS
-    telnet.boxes()                                                # few disjoint boxes, for people
+    telnet.boxes()                                                # few disjoint boxes: {"proto": ((6, 6),), ...}
     decided = space.first_match(rules)                            # a Partition: packet -> number of the deciding rule
     decided[packet], decided.where(0), decided.parts()            # -1: no rule matches
     space.contrast([old], [new], lambda old, new: ...)            # only where two lists of rules decide otherwise
 
-A set lies in the product of DIMENSIONS, each 0 to its field's limit or `unknown`, and holds no impossible packet: ports
-are known only where TCP or UDP has them, a type where the protocol has one, an IPv4 address has 32 bits, a packet to or
-from the host is whole (its fragments are put together before it is judged). COUPLINGS has all of it. What a rule may test
-besides (lengths, flags) is no dimension, and refused with ValueError.
+A set lies in the product of DIMENSIONS, each 0 to its field's limit or `unknown`, and holds no impossible packet:
+ports are known only where TCP or UDP has them, a type where the protocol has one, an IPv4 address has 32 bits, a packet
+to or from the host is whole (its fragments are put together before it is judged). COUPLINGS has all of it. What a rule
+may test besides (lengths, flags) is no dimension, and refused with ValueError.
 
 Inside, a set is a decision diagram: a node splits the values of one field into intervals, each with a node that looks
 at later fields; equal nodes are one node, so equal sets are one number and comparing them costs nothing. A list
@@ -531,7 +531,7 @@ class Space:
 
 
 # What a sample has where nothing else is asked: TCP rather than the smallest number, an ephemeral port as source.
-_PREFERRED = {"proto": (6, 17, 1, 58), "src_port": (40000,), "type": (8, 128), "code": (0,)}
+_PREFERRED = {"proto": (6, 17, 1, 58), "src_port": (40000,), "dst_port": (443, 40000), "type": (8, 128), "code": (0,)}
 
 
 def spans_of(rule: Rule) -> dict[str, Span] | None:

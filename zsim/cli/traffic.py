@@ -94,7 +94,7 @@ _WAYS = (
 )  # fmt: skip
 
 
-def _ways(command: Callable[..., Any]) -> Callable[..., Any]:
+def ways(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_WAYS):
         command = option(command)
     return command
@@ -176,7 +176,7 @@ _decap_option = click.option(
 
 @click.command()
 @system_option
-@_ways
+@ways
 @json_option
 @click.option("--all", "all_filters", is_flag=True, help="Also show filters that matched nothing.")
 @click.option(
@@ -457,7 +457,7 @@ def _line(row: dict[str, Any]) -> str:
 
 @click.command()
 @system_option
-@_ways
+@ways
 @json_option
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 1_000_000), help="Send it so many times.")
 @live_options

@@ -1,0 +1,383 @@
+"""Two systems side by side: what each does with every possible packet, and with every packet of a capture.
+
+    found = compare.possible(space, old, new)             # Differences: an exact set, in few disjoint boxes
+    seen = compare.Recorded(found)
+    seen.add(frames, "trace.pcap")                        # the same question, of recorded packets
+
+The two answers are one: each recorded packet is looked up in the set, and a contradiction is an error of zsim, raised
+as RuntimeError. Every example of a box has been through the real tables of both systems.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from zsim import flows
+from zsim.tcpip.filters import FilterRule
+from zsim.tcpip.traffic import Rewrite
+from zsim.whatif import crossings
+from zsim.whatif.crossings import Fate, Numbers, Passage, View
+
+if TYPE_CHECKING:
+    import engine
+    from engine.space import Box, Packets, Partition, Space
+
+PERMITTED, DENIED = "newly permitted", "newly denied"
+LOGGED, UNLOGGED, OTHERWISE = "newly logged", "no longer logged", "logged otherwise"
+DISCARDED = "discarded otherwise"
+KINDS = (PERMITTED, DENIED, LOGGED, UNLOGGED, OTHERWISE, DISCARDED)
+MOST_BOXES = 20
+MOST_FRAMES = 12  # frame numbers kept of a group
+
+
+def kind(old: Fate, new: Fate) -> str | None:
+    """How a packet fares otherwise, None where it does not: first the verdict, then the log, then the discard."""
+    if old.permits != new.permits:
+        return PERMITTED if new.permits else DENIED
+    if old.records != new.records:
+        return LOGGED if not old.records else UNLOGGED if not new.records else OTHERWISE
+    return DISCARDED if (old.verdict, old.answer) != (new.verdict, new.answer) else None
+
+
+class Pair(NamedTuple):
+    """The filters that decide on both sides, and for how many packets of a box."""
+
+    old: Numbers
+    new: Numbers
+    size: int
+
+
+class Difference(NamedTuple):
+    """One box of `size` packets that fare otherwise in the same manner. `example` is one of `pairs[0]`, put through
+    both systems; `passages` is what becomes of it on its whole way, in both."""
+
+    kind: str
+    box: Box
+    size: int
+    pairs: tuple[Pair, ...]
+    example: dict[str, int]
+    passages: tuple[Passage, Passage]
+
+
+class Differences(NamedTuple):
+    """All that differs between two systems. `counts` and `boxes` are of all boxes per kind, `shown` the largest of each
+    kind; `surroundings` says whether both have the same addresses, routes and interfaces."""
+
+    old: View
+    new: View
+    partition: Partition  # packet -> kind, for those that fare otherwise
+    among: Packets
+    counts: dict[str, int]
+    boxes: dict[str, int]
+    shown: tuple[Difference, ...]
+    surroundings: bool
+
+    @property
+    def equal(self) -> bool:
+        return not self.counts
+
+
+def possible(space: Space, old: View, new: View, most: int = MOST_BOXES) -> Differences:
+    """Every possible packet that fares otherwise in `new` than in `old`; of each kind the `most` largest boxes are
+    explained. Packets are those of either system's crossings."""
+    among = old.among | new.among
+    partition = contrasted(space, old, new, among)
+    counts: dict[str, int] = {}
+    boxes: dict[str, int] = {}
+    shown: list[Difference] = []
+    parts = partition.parts()
+    for name in KINDS:
+        if name not in parts:
+            continue
+        found = parts[name].boxes(among)
+        counts[name], boxes[name] = parts[name].count(), len(found)
+        shown += [_difference(old, new, name, box, space.boxed(box) & parts[name]) for box in found[:most]]
+    return Differences(old, new, partition, among, counts, boxes, _confirmed(old, new, shown), old.around == new.around)
+
+
+def contrasted(space: Space, old: View, new: View, among: Packets) -> Partition:
+    """The kind of difference for each packet that has one."""
+    fates: tuple[dict[Numbers, Fate], dict[Numbers, Fate]] = ({}, {})
+
+    def value(one: Sequence[int], other: Sequence[int]) -> str | None:
+        sides = []
+        for view, known, found in ((old, fates[0], one), (new, fates[1], other)):
+            key = found[0], found[1], found[2]
+            if key not in known:
+                known[key] = view.fate(key)
+            sides.append(known[key])
+        return kind(*sides)
+
+    return space.contrast(old.lists, new.lists, value, among, _alike(old, new))
+
+
+def _alike(old: View, new: View) -> Callable[[int, int], bool]:
+    """Whether two rules with the same tests do the same. Defensive filters are alike only where all of them are: a
+    simulation counts by where it stands among the blocks."""
+    first = old.prepared.guard.first, new.prepared.guard.first
+    guards = [(view.asked.block, view.asked.simulate) for view in (old, new)]
+    shifted = [
+        [[(rule.number - start, rule.tests) for rule in rules] for rules in sets]
+        for sets, start in zip(guards, first, strict=True)
+    ]
+    logs = [view.prepared.guard.block.log[start:] if view.prepared.guard.block else b""
+            for view, start in zip((old, new), first, strict=True)]  # fmt: skip
+    same_guard = shifted[0] == shifted[1] and bytes(logs[0]) == bytes(logs[1])
+    doings = [
+        [*zip(view.prepared.rules.deny, view.prepared.rules.log, view.prepared.replies, strict=True)]
+        for view in (old, new)
+    ]
+
+    def alike(mine: int, its: int) -> bool:
+        if mine >= first[0]:
+            return same_guard
+        return doings[0][mine] == doings[1][its]
+
+    return alike
+
+
+def _difference(old: View, new: View, kind: str, box: Box, packets: Packets) -> Difference:
+    """A box with the filters that decide in it, those of most packets first, and an example."""
+    space = packets.space
+    lists = [[touching(rules, box) for rules in view.lists] for view in (old, new)]
+
+    def decided(one: Sequence[int], other: Sequence[int]) -> tuple[Numbers, Numbers]:
+        return old.decided(one), new.decided(other)
+
+    found = space.contrast(lists[0], lists[1], decided, packets, lambda mine, its: False).parts()
+    pairs = sorted(
+        ((Pair(key[0], key[1], part.count()), part) for key, part in found.items() if isinstance(key, tuple)),
+        key=lambda each: (-each[0].size, each[0]),
+    )
+    example = sample(old, pairs[0][1])
+    passages = crossings.passage(old, example), crossings.passage(new, example)
+    return Difference(kind, box, packets.count(), tuple(pair for pair, _ in pairs), example, passages)
+
+
+def touching(rules: Sequence[engine.Rule], box: Box) -> list[engine.Rule]:
+    """The rules that may match a packet of a box."""
+    return [
+        rule
+        for rule in rules
+        if all(
+            name not in box or any(low <= last and first <= high for first, last in box[name])
+            for name, low, high in rule.tests
+        )
+    ]
+
+
+def sample(view: View, packets: Packets) -> dict[str, int]:
+    """A packet of a set (that has one), rather IPv4 and with addresses of the neighbourhood."""
+    for version in (4, 6):
+        hosts = [low + step for each, low, high, _ in view.around.routes if each == version and high - low > 3
+                 and low for step in (2, 3)]  # fmt: skip
+        hosts += [address for each, address, _ in view.around.own if each == version]
+        hosts.append(0xC0000201 if version == 4 else 0x20010DB8 << 96 | 1)  # documentation (RFC 5737, RFC 3849)
+        prefer = {"src_addr": hosts, "dst_addr": [*reversed(hosts)], "connect": (1, 0), "zone": view.around.zones}
+        found = (packets & packets.space.box(version=version)).sample(prefer)
+        if found is not None:
+            return found
+    raise ValueError("an empty set has no packet")
+
+
+def _confirmed(old: View, new: View, shown: Sequence[Difference]) -> tuple[Difference, ...]:
+    """The differences, after both systems' own tables said the same of every example."""
+    examples = [each.example for each in shown]
+    for side, view in enumerate((old, new)):
+        for each, said in zip(shown, crossings.judged(view, examples), strict=True):
+            if said != each.pairs[0][side]:
+                raise RuntimeError(f"{view.name} decides {each.example} by {said}, not {each.pairs[0][side]}")
+    return tuple(shown)
+
+
+# ---- recorded packets ------------------------------------------------------------------------------------------
+
+
+class Met(NamedTuple):
+    """What a packet met in one system: its verdict, and of each crossing judged the direction and what decided."""
+
+    verdict: str
+    crossed: tuple[tuple[int, Numbers], ...]
+
+
+class Filters(NamedTuple):
+    """What makes packets one group: verdict, names of the deciding filters and records, before and after."""
+
+    kind: str
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    verdicts: tuple[str, str]
+
+
+@dataclass
+class Group:
+    """Recorded packets that fare otherwise in the same manner. `frames` are the first few, by capture."""
+
+    packets: int = 0
+    octets: int = 0
+    flows: Counter[tuple[object, ...]] = field(default_factory=Counter)
+    frames: list[tuple[str, int]] = field(default_factory=list)
+    example: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Recorded:
+    """What captures show of the differences between two systems: `groups` of packets that fare otherwise or are decided
+    by another filter, `same` packets for which nothing changes. All are judged by the rules of one instant."""
+
+    found: Differences
+    interface: str | None = None
+    rewrites: Sequence[Rewrite] = ()
+    packets: int = 0
+    same: int = 0
+    looked_up: int = 0  # crossings that were looked up in the set of differences
+    elsewhere: int = 0  # packets that cross other interfaces in the one system than in the other
+    groups: dict[Filters, Group] = field(default_factory=dict)
+    _known: dict[tuple[object, ...], None] = field(default_factory=dict)
+    _trains: list[engine.Trains] = field(default_factory=list)
+
+    def add(self, frames: engine.Frames, capture: str) -> None:
+        """One batch of frames."""
+        views = self.found.old, self.found.new
+        self._trains = self._trains or [view.prepared.trains for view in views]
+        sides = [self._met(view, frames, trains) for view, trains in zip(views, self._trains, strict=True)]
+        self.packets += frames.count
+        lengths = frames.length.tolist()
+        (old, dims), (new, others) = sides
+        unjudged = Met("unjudged", ())
+        for p in range(frames.count):
+            mine, its = old.get(p, unjudged), new.get(p, unjudged)
+            self._agree(p, mine, its, dims, others)
+            group = self._group(mine, its)
+            if group is None:
+                self.same += 1
+                continue
+            found = self.groups.setdefault(group, Group())
+            found.packets += 1
+            found.octets += lengths[p]
+            shown = next((values[p, way] for values in (dims, others) for way in (0, 1) if (p, way) in values), None)
+            if shown is not None:
+                packet = dict(zip(_dimensions(), shown, strict=True))
+                found.flows[_flow(packet)] += 1
+                found.example = found.example or packet
+            if len(found.frames) < MOST_FRAMES:
+                found.frames.append((capture, frames.number + p))
+
+    def _met(
+        self, view: View, frames: engine.Frames, trains: engine.Trains
+    ) -> tuple[dict[int, Met], dict[tuple[int, int], tuple[int, ...]]]:
+        """What each packet met, and the values of its fields at each crossing."""
+        import engine
+        from engine.arrays import as_array
+
+        prepared = view.prepared
+        headers = engine.decode(frames)
+        for old, new in self.rewrites:
+            engine.rewrite(headers, old.version, old.low, old.high, new.low)
+        arrival = prepared.interfaces.index(self.interface) if self.interface in prepared.interfaces else None
+        journey = engine.orient(headers, prepared.vantage, arrival)
+        engine.reassemble(frames, headers, journey, trains)
+        guard = prepared.guard
+        judgement = engine.judge(headers, journey, prepared.vantage, prepared.rules, guard.block, guard.simulate)
+        crossed: dict[int, tuple[tuple[int, Numbers], ...]] = {}
+        dims: dict[tuple[int, int], tuple[int, ...]] = {}
+        for leg in judgement.legs:
+            rows = as_array(range(leg.count), "i4", leg.headers.compiled)
+            fields = zip(*(engine.values(leg.headers, name, rows) for name in _dimensions()), strict=True)
+            columns = (leg.packet, leg.block, leg.simulate, leg.rule)
+            for (p, *numbers), values in zip(zip(*(c.tolist() for c in columns), strict=True), fields, strict=True):
+                crossed[p] = (*crossed.get(p, ()), (leg.direction, (numbers[0], numbers[1], numbers[2])))
+                dims[p, leg.direction] = values
+        verdicts = judgement.verdict.tolist()
+        unjudged = engine.VERDICTS.index("unjudged")
+        return {
+            p: Met(engine.VERDICTS[verdict], crossed.get(p, ()))
+            for p, verdict in enumerate(verdicts)
+            if verdict != unjudged
+        }, dims
+
+    def _agree(
+        self,
+        p: int,
+        mine: Met,
+        its: Met,
+        dims: Mapping[tuple[int, int], tuple[int, ...]],
+        others: Mapping[tuple[int, int], tuple[int, ...]],
+    ) -> None:
+        """Every crossing that both systems judged is in the set of differences exactly if it fares otherwise."""
+        after = dict(its.crossed)
+        for way, numbers in mine.crossed:
+            if way not in after:
+                continue
+            values = dims[p, way]
+            if values != others[p, way]:
+                self.elsewhere += 1
+                continue
+            key = values, numbers, after[way]
+            if key in self._known:
+                continue
+            self._known[key] = None
+            self.looked_up += 1
+            packet = dict(zip(_dimensions(), values, strict=True))
+            seen = kind(self.found.old.fate(numbers), self.found.new.fate(after[way]))
+            told = self.found.partition.get(packet)
+            if told != seen or packet not in self.found.among:
+                raise RuntimeError(f"the set of differences says {told} of {packet}, the systems say {seen}")
+
+    def _group(self, mine: Met, its: Met) -> Filters | None:
+        """The group of a packet that fares otherwise, or is decided by another filter."""
+        old, new = self.found.old, self.found.new
+        if mine.verdict == its.verdict == "unjudged":
+            return None
+        before, after = ([(way, view.fate(numbers)) for way, numbers in met.crossed]
+                         for view, met in ((old, mine), (new, its)))  # fmt: skip
+        names = _names(old, mine), _names(new, its)
+        passed = tuple(met.verdict in ("permitted", "unfiltered") for met in (mine, its))
+        if passed[0] != passed[1]:
+            what = PERMITTED if passed[1] else DENIED
+        elif before != after:
+            one = Fate("", tuple(f"{way}{record}" for way, fate in before for record in fate.records))
+            other = Fate("", tuple(f"{way}{record}" for way, fate in after for record in fate.records))
+            what = kind(one, other) or DISCARDED
+        elif names[0] != names[1]:
+            what = "by another filter"
+        else:
+            return None
+        return Filters(what, names[0], names[1], (mine.verdict, its.verdict))
+
+    @property
+    def changed(self) -> int:
+        return sum(group.packets for group in self.groups.values())
+
+
+def _names(view: View, met: Met) -> tuple[str, ...]:
+    found = (view.deciding(numbers) for _, numbers in met.crossed)
+    return tuple(rule.name if rule is not None else "(no filter)" for rule in found)
+
+
+def _dimensions() -> tuple[str, ...]:
+    from engine.space import DIMENSIONS
+
+    return DIMENSIONS
+
+
+def _flow(packet: Mapping[str, int]) -> tuple[object, ...]:
+    """Protocol and ends of the conversation a packet belongs to, the same for both directions."""
+    proto = packet["proto"]
+    source = packet["src_addr"], packet["src_port"] if proto in flows.PORTS else packet["type"]
+    dest = packet["dst_addr"], packet["dst_port"] if proto in flows.PORTS else packet["code"]
+    first, second, _ = flows.ends(proto, source, dest)
+    return packet["version"], proto, first, second
+
+
+def filters_of(view: View, numbers: Numbers) -> Iterator[tuple[str, FilterRule]]:
+    """The filters that take part in a decision: what simulates, then what decides."""
+    _, simulate, _ = numbers
+    if simulate >= 0:
+        yield "would block", view.rows[simulate]
+    decides = view.deciding(numbers)
+    if decides is not None:
+        yield "decides", decides
