@@ -7,7 +7,7 @@ text(document), markdown(document), html(document)
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
@@ -491,4 +491,9 @@ def _recorded_html(seen: Row) -> Iterator[str]:
     yield "</table>\n"
 
 
-FORMS = {"text": text, "markdown": markdown, "html": html, "json": lambda shown: json.dumps(shown, indent=2) + "\n"}
+FORMS: dict[str, Callable[[Row], str]] = {
+    "text": text,
+    "markdown": markdown,
+    "html": html,
+    "json": lambda shown: json.dumps(shown, indent=2) + "\n",
+}
