@@ -7,6 +7,7 @@
     telnet & mine, telnet | mine, telnet - mine, ~telnet          # sets of packets again
     bool(telnet), telnet == mine, telnet <= mine                  # is there any? the same? all of them in it?
     telnet.sample(), telnet.count(), {...} in telnet              # a packet: a value per field of DIMENSIONS
+    telnet.freed("src_addr")                                      # from anywhere
     telnet.boxes()                                                # few disjoint boxes: {"proto": ((6, 6),), ...}
     decided = space.first_match(rules)                            # a Partition: packet -> number of the deciding rule
     decided[packet], decided.where(0), decided.parts()            # -1: no rule matches
@@ -170,6 +171,11 @@ class Packets:
     def sample(self, prefer: Mapping[str, Sequence[int]] | None = None) -> dict[str, int] | None:
         """One of the packets, None if there is none; of each dimension the first possible of the values preferred."""
         return self.space.sample(self.node, prefer or {})
+
+    def freed(self, *names: str) -> Packets:
+        """The possible packets that agree with one of these in all dimensions but the named ones."""
+        levels = {LEVEL[name] for name in names}
+        return Packets(self.space, self.space.freed(self.node, levels)) & self.space.everything
 
     def boxes(self, among: Packets | None = None) -> list[Box]:
         """Disjoint boxes that hold these packets and no others of those that are `among` (None: possible)."""
@@ -465,6 +471,26 @@ class Space:
                     done[node] = leaf(node)
                 else:
                     done[node] = self.make(self.level[node], self.edges[node], [below(n) for n in self.below[node]])
+            return done[node]
+
+        return below(node)
+
+    def freed(self, node: int, levels: set[int]) -> int:
+        """The diagram of a set that asks nothing at these levels: inside where any value there is inside."""
+        done: dict[int, int] = {}
+
+        def below(node: int) -> int:
+            if self.level[node] == LEVELS:
+                return node
+            if node not in done:
+                children = [below(child) for child in self.below[node]]
+                if self.level[node] in levels:
+                    found = NOTHING
+                    for child in set(children):
+                        found = self.combine(_OR, found, child)
+                    done[node] = found
+                else:
+                    done[node] = self.make(self.level[node], self.edges[node], children)
             return done[node]
 
         return below(node)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from zsim.tcpip.traffic import Prepared, Rewrite
 
 
-def _addresses(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> list[tuple[int, int]]:
+def read_addresses(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> list[tuple[int, int]]:
     try:
         return [addresses.address(word) for word in words]
     except ValueError as why:
@@ -87,7 +87,7 @@ def _prepare(system: System, compiled: bool, home: list[tuple[int, int]]) -> Pre
 
 _WAYS = (
     click.option("--interface", metavar="NAME", help="The interface the capture was taken on."),
-    click.option("--home", "home", multiple=True, metavar="ADDRESS", callback=_addresses,
+    click.option("--home", "home", multiple=True, metavar="ADDRESS", callback=read_addresses,
                  help="One more address that is this stack's own."),
     click.option("--map", "rewrites", multiple=True, metavar="OLD=NEW", callback=_rewrites,
                  help="Read address (or prefix) OLD in the capture as NEW."),

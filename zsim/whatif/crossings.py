@@ -222,15 +222,13 @@ class Passage(NamedTuple):
     crossings: tuple[tuple[str, Numbers], ...]
 
 
-def passage(view: View, packet: Mapping[str, int]) -> Passage:
-    """A packet on all of its way through the stack, from the interface it comes in by; a fragment alone."""
+def passage(view: View, packet: Mapping[str, int], alone: bool = False) -> Passage:
+    """A packet on all of its way through the stack, a fragment by itself. It comes in by the first interface of its
+    security class; `alone`: by the one its addresses say, as in a replay."""
     import engine
-    from engine.specimen import ip_packet
 
-    frames = engine.frames_of([(0, ip_packet(packet))], RAW, view.prepared.compiled)
-    headers = engine.decode(frames)
+    headers, journey = _oriented(view, packet, None if alone else arrival(view, packet))
     prepared = view.prepared
-    journey = engine.orient(headers, prepared.vantage, arrival(view, packet))
     found = engine.judge(
         headers, journey, prepared.vantage, prepared.rules, prepared.guard.block, prepared.guard.simulate
     )
@@ -240,6 +238,21 @@ def passage(view: View, packet: Mapping[str, int]) -> Passage:
         if leg.count
     ]
     return Passage(engine.VERDICTS[found.verdict[0]], tuple(legs))
+
+
+def _oriented(view: View, packet: Mapping[str, int], interface: int | None) -> tuple[engine.Headers, engine.Journey]:
+    import engine
+    from engine.specimen import ip_packet
+
+    headers = engine.decode(engine.frames_of([(0, ip_packet(packet))], RAW, view.prepared.compiled))
+    return headers, engine.orient(headers, view.prepared.vantage, interface)
+
+
+def place_of(view: View, packet: Mapping[str, int]) -> int:
+    """The security class of the interface a packet crosses in a replay, in its direction; 0 for none."""
+    _, journey = _oriented(view, packet, None)
+    at = int((journey.departure if packet["direction"] else journey.arrival)[0])
+    return view.around.zones[at] if at >= 0 else 0
 
 
 def arrival(view: View, packet: Mapping[str, int]) -> int | None:
