@@ -97,9 +97,11 @@ def _around(space: Space, view: View, packets: Packets) -> Iterator[tuple[dict[s
 
 
 def _value(packet: Mapping[str, int], name: str, value: int) -> str:
+    from engine import FIELD
+
     if name in ("src_addr", "dst_addr"):
         return words.address(packet["version"], (value, value))
-    return str(value)
+    return str(value) if value <= FIELD[name].limit else "not known"
 
 
 def _with(space: Space, view: View, packet: Mapping[str, int], name: str, value: int) -> dict[str, int] | None:
