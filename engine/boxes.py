@@ -15,9 +15,10 @@ from engine.space import DIMENSIONS, LEVEL, LEVELS, NOTHING, SOME, TOP, Box, Spa
 if TYPE_CHECKING:
     from engine.space import Packets, Space
 
-# What hardly any rule tests. Branches become one here before what stands further down is simplified, because what does
-# not matter there decides it; elsewhere afterwards, so that a box keeps the words of the rules.
-_TECHNICAL = tuple(LEVEL[name] for name in ("connect", "fragment", "opaque"))
+# What is bound to fields asked later: where the one is not known, neither is the other. Branches become one here before
+# what stands further down is simplified, because what does not matter there decides it; elsewhere afterwards, so that a
+# box keeps the words of the rules.
+_BOUND = tuple(LEVEL[name] for name in ("connect", "fragment", "opaque", "dst_port", "type"))
 _COMPARED = 48  # branches of a node up to which each is compared with each
 
 
@@ -68,7 +69,7 @@ class _Simplifier:
             return node
         if node not in self.done:
             below = self.space.below[node]
-            if level not in _TECHNICAL:
+            if level not in _BOUND:
                 below = tuple(self.simplified(child) for child in below)
             self.done[node] = self._with_fewest(level, self.space.edges[node], below)
         return self.done[node]

@@ -28,6 +28,7 @@ from zsim.cli.traffic import read_addresses, ways
 from zsim.cli.writing import Unwritable, written
 from zsim.findings import ERROR, UNKNOWN, Where, did_you_mean, number
 from zsim.profiles import Place, ProfileError
+from zsim.store import uncollected
 from zsim.system import System
 from zsim.tcpip import defensive
 
@@ -81,7 +82,7 @@ def compare(
     if len(names) < 2:
         raise click.UsageError("give what to compare: a folder, a bundled name, a policy file or REV:PATH")
     space, code = Space(), FINE
-    with ExitStack() as opened, compiling():
+    with ExitStack() as opened, compiling(), uncollected():
         sides = [candidate(name, base, opened) for name in names]
         doubts = [_doubtful(each.system, f"{each.label}: ") for each in sides]  # all are told
         compiled = files.wants_compiled(recordings)

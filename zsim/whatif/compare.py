@@ -23,7 +23,7 @@ from zsim.whatif.crossings import Fate, Numbers, Passage, View
 
 if TYPE_CHECKING:
     import engine
-    from engine.space import Box, Packets, Partition, Space
+    from engine.space import Box, Packets, Partition, Space, Spans
 
 PERMITTED, DENIED = "newly permitted", "newly denied"
 LOGGED, UNLOGGED, OTHERWISE = "newly logged", "no longer logged", "logged otherwise"
@@ -89,12 +89,15 @@ def possible(space: Space, old: View, new: View, most: int = MOST_BOXES) -> Diff
     boxes: dict[str, int] = {}
     shown: list[Difference] = []
     parts = partition.parts()
+    columns = [[Columns(rules) for rules in view.lists] for view in (old, new)] if parts else []
     for name in KINDS:
         if name not in parts:
             continue
         found = parts[name].boxes(among)
         counts[name], boxes[name] = parts[name].count(), len(found)
-        shown += [_difference(old, new, name, box, space.boxed(box) & parts[name]) for box in found[:most]]
+        for box in found[:most]:
+            lists = [[each.touching(box) for each in side] for side in columns]
+            shown.append(_difference(old, new, name, box, space.boxed(box) & parts[name], lists))
     return Differences(old, new, partition, among, counts, boxes, _confirmed(old, new, shown), old.around == new.around)
 
 
@@ -139,10 +142,12 @@ def _alike(old: View, new: View) -> Callable[[int, int], bool]:
     return alike
 
 
-def _difference(old: View, new: View, kind: str, box: Box, packets: Packets) -> Difference:
-    """A box with the filters that decide in it, those of most packets first, and an example."""
+def _difference(
+    old: View, new: View, kind: str, box: Box, packets: Packets, lists: Sequence[Sequence[Sequence[engine.Rule]]]
+) -> Difference:
+    """A box with the filters that decide in it, those of most packets first, and an example. `lists` are the rules of
+    both sides that may match in it."""
     space = packets.space
-    lists = [[touching(rules, box) for rules in view.lists] for view in (old, new)]
 
     def decided(one: Sequence[int], other: Sequence[int]) -> tuple[Numbers, Numbers]:
         return old.decided(one), new.decided(other)
@@ -153,20 +158,50 @@ def _difference(old: View, new: View, kind: str, box: Box, packets: Packets) -> 
         key=lambda each: (-each[0].size, each[0]),
     )
     example = sample(old, pairs[0][1])
-    passages = crossings.passage(old, example), crossings.passage(new, example)
+    passages = _way(old, example, pairs[0][0].old), _way(new, example, pairs[0][0].new)
     return Difference(kind, box, packets.count(), tuple(pair for pair, _ in pairs), example, passages)
 
 
-def touching(rules: Sequence[engine.Rule], box: Box) -> list[engine.Rule]:
-    """The rules that may match a packet of a box."""
-    return [
-        rule
-        for rule in rules
-        if all(
-            name not in box or any(low <= last and first <= high for first, last in box[name])
-            for name, low, high in rule.tests
-        )
-    ]
+def _way(view: View, packet: Mapping[str, int], numbers: Numbers) -> Passage:
+    """What becomes of a packet from end to end: one that is not forwarded crosses once."""
+    if packet["routed"]:
+        return crossings.passage(view, packet)
+    return Passage(view.fate(numbers).verdict, (("out" if packet["direction"] else "in", numbers),))
+
+
+class Columns:
+    """A list of rules by what they test, so that those which may match a box are found without reading them all."""
+
+    def __init__(self, rules: Sequence[engine.Rule]) -> None:
+        self.rules = rules
+        self.tests: dict[str, dict[int, tuple[int, int]]] = {}
+        for at, rule in enumerate(rules):
+            for name, low, high in rule.tests:
+                self.tests.setdefault(name, {})[at] = low, high
+
+    def touching(self, box: Box) -> list[engine.Rule]:
+        """The rules that may match a packet of the box. Of several tests of one field the last is looked at."""
+        left: Sequence[int] = range(len(self.rules))
+        for name in _NARROWEST:
+            if name in box and name in self.tests:
+                of, any_value = self.tests[name], (0, 1 << 128)
+                spans = box[name]
+                first, last = spans[0][0], spans[-1][1]  # of several spans the hull first: it is one comparison
+                left = [at for at in left if (test := of.get(at, any_value))[0] <= last and test[1] >= first]
+                if len(spans) > 1:
+                    left = [at for at in left if _meets(of.get(at, any_value), spans)]
+        return [self.rules[at] for at in left]
+
+
+def _meets(test: tuple[int, int], spans: Spans) -> bool:
+    return any(test[0] <= last and test[1] >= first for first, last in spans)
+
+
+# In which order fields are asked: first those of which a box has the smallest part.
+_NARROWEST = (
+    "version", "direction", "src_addr", "dst_addr", "dst_port", "src_port", "proto", "type", "code", "zone", "routed",
+    "connect", "fragment", "opaque",
+)  # fmt: skip
 
 
 def sample(view: View, packets: Packets) -> dict[str, int]:

@@ -300,10 +300,8 @@ def _wrapped(line: str, indent: str, first: str = "", width: int = 80) -> Iterat
 
 
 def _recorded_text(seen: Row) -> Iterator[str]:
-    yield (
-        f"Recorded traffic: {seen['packets']:,} packets, {seen['changed']:,} changed, {seen['same']:,} the same; "
-        f"no contradiction in {seen['looked_up']:,} look-ups"
-    )
+    yield f"Recorded traffic: {seen['packets']:,} packets, {seen['changed']:,} changed, {seen['same']:,} the same"
+    yield f"({seen['looked_up']:,} unlike crossings were looked up in the set above: no contradiction)"
     if seen["on_other_interfaces"]:
         yield f"{seen['on_other_interfaces']:,} crossings are at other interfaces or routed otherwise"
     for group in seen["groups"]:
