@@ -12,12 +12,14 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from engine.rules import Rule
+from engine.space import LEVEL, LEVELS, TOP, Entangled, spans_of
 
 if TYPE_CHECKING:
     from engine.space import Space, Span
 
 Condition = tuple[tuple[int, int, int], ...]  # (level, low, high), ascending by level
 Numbers = tuple[int, ...]
+MOST_STATES = 2_000_000  # sets of conditions that may be left somewhere; some minutes, some GB
 _FEW = 6  # up to one in so many conditions alive, their own edges are cheaper than those of all
 
 
@@ -38,8 +40,6 @@ class Decision:
         value: Callable[[Numbers, Numbers], Hashable | None],
         alike: Callable[[int, int], bool] = lambda mine, its: mine == its,
     ) -> None:
-        from engine.space import LEVELS, TOP
-
         self.space, self.value, self.top = space, value, TOP
         self.conditions: list[Condition] = []
         self.sides: list[list[_Side]] = [[], []]
@@ -110,6 +110,8 @@ class Decision:
         key = level, mask, among
         found = self.done.get(key)
         if found is None:
+            if len(self.done) > MOST_STATES:
+                raise Entangled(f"{len(self.conditions):,} rules overlap in too many ways to tell all packets apart")
             found = self.done[key] = self._split(level, mask, among)
         return found
 
@@ -205,8 +207,6 @@ def _edges(spans: dict[int, Span], always: int, top: int) -> tuple[list[int], li
 
 def _conditions(rules: Sequence[Rule]) -> list[tuple[Condition, int]]:
     """What each rule asks, and its number; without those that never match, and those that repeat an earlier one."""
-    from engine.space import LEVEL, spans_of
-
     found: dict[Condition, int] = {}
     for rule in rules:
         spans = spans_of(rule)

@@ -114,6 +114,10 @@ def _others(version: int, known: Iterable[int]) -> list[Span]:
 COUPLINGS = tuple(_couplings())
 
 
+class Entangled(Exception):
+    """Rules that overlap in too many ways: no set of them is built in bearable time."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Packets:
     """A set of packets: a node of a space."""
@@ -321,7 +325,7 @@ class Space:
         return queue[0]
 
     def first_match(self, rules: Sequence[Rule], among: Packets | None = None) -> Partition:
-        """Which rule decides each packet (of those `among`): its number, or -1."""
+        """Which rule decides each packet (of those `among`): its number, or -1. Raises Entangled."""
         return self.first_matches([rules], lambda found: found[0], among)
 
     def first_matches(

@@ -9,7 +9,7 @@ import pytest
 
 import engine
 from engine import FIELD, Rule, Test, matches
-from engine.space import DIMENSIONS, LEVEL, TOP, Box, Packets, Space
+from engine.space import DIMENSIONS, LEVEL, TOP, Box, Entangled, Packets, Space
 from engine.specimen import ip_packet
 
 RAW = 101
@@ -379,3 +379,10 @@ def test_witness__differences_are_those_of_a_bdd_library(space: Space) -> None:
         before, after = permitted(old), permitted(new)
         assert found.where("new").count() == witness.count(after & ~before)
         assert found.where("gone").count() == witness.count(before & ~after)
+
+
+def test_first_match__gives_up_where_rules_are_too_entangled(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.decided.MOST_STATES", 50)
+    random = Random(11)
+    with pytest.raises(Entangled, match="rules overlap in too many ways"):
+        space.first_match([rule(random, number, 0.5) for number in range(40)])

@@ -43,7 +43,7 @@ def told(old: System, new: System) -> list[str]:
 def test_possible__the_same_text_is_equal() -> None:
     found = differences(policy_system(policy(FTP, PING)), policy_system(policy(FTP, PING)))
     assert found.equal
-    assert found.surroundings
+    assert not any(found.alone)
     assert found.shown == ()
 
 
@@ -237,4 +237,8 @@ def test_written__several_candidates_side_by_side() -> None:
 def test_view__other_addresses_are_said() -> None:
     moved = PROFILE.replace("IPADDR 10.1.1.2", "IPADDR 10.1.1.3")
     found = differences(policy_system(policy(PING)), policy_system(policy(PING), moved))
-    assert not found.surroundings
+    assert not found.equal
+    text = compared.text(compared.document([compared.Compared(found, None)]))
+    assert "Only old has these crossings" in text
+    assert "inbound local to 10.1.1.2" in " ".join(text.split())
+    assert "crosses the same interfaces in both: equal" in text

@@ -42,9 +42,12 @@ def is_capture(word: str) -> bool:
     path = Path(word)
     if word == "-":
         return True
-    if path.is_file():
-        with path.open("rb") as file:
-            return file.read(4).startswith(_MAGICS)
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(4).startswith(_MAGICS)
+    except OSError:
+        return False
     return not path.exists() and any(char in Path(word).name for char in _WILD)
 
 
@@ -58,7 +61,10 @@ def candidate(word: str, base: Place, opened: ExitStack) -> Candidate:
     if path.is_dir() or word in profiles.bundled_names():
         return Candidate(word, _started(profiles.open_system(profiles.find(word))))
     if path.is_file():
-        return _with_policy(word, word, path.read_bytes(), base)
+        try:
+            return _with_policy(word, word, path.read_bytes(), base)
+        except OSError as why:
+            raise ProfileError(f"{word}: cannot be read: {why.strerror}") from None
     if ":" in word:
         return _of_git(word, base, opened)
     hint = did_you_mean(word, profiles.bundled_names(), "give a folder, a policy file, or REV:PATH")

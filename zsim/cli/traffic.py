@@ -68,7 +68,7 @@ def _rewrites(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]
     return found
 
 
-def _interface(system: System, name: str | None) -> str | None:
+def interface_named(system: System, name: str | None) -> str | None:
     """The name as the stack has it. Raises ProfileError."""
     known = [each.name for each in system.stack.interfaces.attachments.values() if each.type != "LOOPBACK"]
     if name is not None and name.upper() not in known:
@@ -100,7 +100,7 @@ def ways(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _moment(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+def moment(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
     """A time as ns since the epoch."""
     if text is None:
         return None
@@ -203,10 +203,10 @@ _decap_option = click.option(
     "--from",
     "since",
     metavar="TIME",
-    callback=_moment,
+    callback=moment,
     help="Only packets from this time on: 2023-12-13T14:05:31 (UTC), or seconds since 1970.",
 )
-@click.option("--to", "until", metavar="TIME", callback=_moment, help="Only packets before this time.")
+@click.option("--to", "until", metavar="TIME", callback=moment, help="Only packets before this time.")
 @click.option("--count", "most", type=click.IntRange(min=0), help="Only so many packets.")
 @click.option(
     "--clock",
@@ -281,7 +281,7 @@ def replay(
         compiled = files.wants_compiled(captures) or form == "parquet"
         code, stopped = tell_doubts(running), False
         tally = Tally(_prepare(running, compiled, home))
-        arrival = _interface(running, interface)
+        arrival = interface_named(running, interface)
         post = Post(live, live_port)
 
         def flush() -> None:
@@ -488,7 +488,7 @@ def send(
         except packets.PacketError as why:
             raise ProfileError(str(why)) from None
         compiled = len(made) * count > _PLAIN_PACKETS
-        arrival = _interface(running, interface)
+        arrival = interface_named(running, interface)
         tally = Tally(_prepare(running, compiled, home))
         begun = time.perf_counter()
         every = [(running.clock.now, packet) for packet in made] * count

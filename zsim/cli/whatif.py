@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +25,7 @@ from zsim.cli.terminal import (
     system_option,
     tell_note,
 )
-from zsim.cli.traffic import read_addresses, ways
+from zsim.cli.traffic import interface_named, moment, read_addresses, ways
 from zsim.cli.writing import Unwritable, written
 from zsim.findings import ERROR, UNKNOWN, Where, did_you_mean, number
 from zsim.profiles import Place, ProfileError
@@ -43,13 +44,15 @@ if TYPE_CHECKING:
 @json_option
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "html"]), default="text", show_default=True)
 @click.option("--most", default=20, show_default=True, type=click.IntRange(min=1), help="Boxes explained of each kind.")
+@click.option("--at", "at", metavar="TIME", callback=moment,
+              help="By the rules in force then: 2023-12-13T14:05:31 (UTC); default now.")  # fmt: skip
 @click.option("--anywhere", is_flag=True, help="Whatever the addresses, routes and interfaces of the stack are.")
 @click.option("--out", default="-", show_default=True, help="Where the answer is written; - for stdout.")
 @click.argument("words", nargs=-1, required=True, metavar="OLD NEW... [CAPTURE...]")
 @click.pass_context
 def compare(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
-    as_json: bool, form: str, most: int, anywhere: bool, out: str, words: tuple[str, ...],
+    as_json: bool, form: str, most: int, at: int | None, anywhere: bool, out: str, words: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Which packets fare otherwise: exactly, of all there can be, and of those in captures.
 
@@ -57,7 +60,7 @@ def compare(
     defensive filters), policy files (in the place of the policy of -s), or REV:PATH of git. With one, OLD is the
     system of -s; with more than two each is compared with the first. The answer is a few disjoint boxes of packets,
     each with an example that was put through both systems, and the filters that decide it. A forwarded packet
-    crosses two interfaces, and each crossing is compared. Rules are those in force at the time of the clock.
+    crosses two interfaces, and each crossing is compared. Rules are those in force at one time, for captures too.
 
     Exit code 0: equal, which is a proof. 1: they differ. 3: equal, but something in the files is not modelled.
 
@@ -82,15 +85,16 @@ def compare(
     if len(names) < 2:
         raise click.UsageError("give what to compare: a folder, a bundled name, a policy file or REV:PATH")
     space, code = Space(), FINE
-    with ExitStack() as opened, compiling(), uncollected():
+    with ExitStack() as opened, compiling(), uncollected(), _working(ctx):
         sides = [candidate(name, base, opened) for name in names]
         doubts = [_doubtful(each.system, f"{each.label}: ") for each in sides]  # all are told
         compiled = files.wants_compiled(recordings)
-        views = [view(space, each.system, each.label, compiled, home, anywhere=anywhere) for each in sides]
+        views = [view(space, each.system, each.label, compiled, home, at, anywhere) for each in sides]
+        arrival = interface_named(sides[0].system, interface)
         pairs = []
         for new in views[1:]:
             found = comparing.possible(space, views[0], new, most)
-            seen = comparing.Recorded(found, interface and interface.upper(), rewrites) if recordings else None
+            seen = comparing.Recorded(found, arrival, rewrites) if recordings else None
             pairs.append(compared.Compared(found, seen))
         for path in recordings:
             code = max(code, _play(path, compiled, pairs))
@@ -103,6 +107,25 @@ def compare(
     if code == FINE:
         code = FOUND if not shown["equal"] else NOT_KNOWN if any(doubts) else FINE
     ctx.exit(code)
+
+
+@contextmanager
+def _working(ctx: click.Context) -> Iterator[None]:
+    """A sign of life on standard error when that is a terminal; rules that cannot be asked for all packets are not
+    known."""
+    from engine.space import Entangled
+
+    try:
+        if not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status("asking all packets"):
+            yield
+    except Entangled as why:
+        complain(f"{why}; ask about fewer rules")
+        ctx.exit(NOT_KNOWN)
 
 
 def _play(path: str, compiled: bool, pairs: Sequence[Compared]) -> int:
@@ -199,14 +222,16 @@ _ADDRESS = "ADDRESS"
 @click.option("--deny", "verdict", flag_value="deny", help="Denied or blocked.")
 @click.option("--filter", "filter", metavar="NAME", help="Decided by this filter, NAME or NAME.EXTENSION.")
 @click.option("--logged/--not-logged", "logged", default=None, help="With a log record, or without.")
+@click.option("--at", "at", metavar="TIME", callback=moment,
+              help="By the rules in force then: 2023-12-13T14:05:31 (UTC); default now.")  # fmt: skip
 @click.option("--anywhere", is_flag=True, help="Whatever the addresses, routes and interfaces of the stack are.")
 @click.option("--home", "home", multiple=True, metavar="ADDRESS", callback=read_addresses,
               help="One more address that is this stack's own.")  # fmt: skip
 @click.option("--most", default=5, show_default=True, type=click.IntRange(min=1), help="So many packets.")
 @click.pass_context
 def search(
-    ctx: click.Context, /, system: str | None, as_json: bool, inbound: bool | None, local: bool | None, anywhere: bool,
-    home: list[tuple[int, int]], most: int, **wanted: Any,
+    ctx: click.Context, /, system: str | None, as_json: bool, inbound: bool | None, local: bool | None, at: int | None,
+    anywhere: bool, home: list[tuple[int, int]], most: int, **wanted: Any,
 ) -> None:  # fmt: skip
     """A packet that is as wanted, with the filter that decides it; or the proof that there is none.
 
@@ -227,9 +252,9 @@ def search(
     space = Space()
     direction = None if inbound is None else "Inbound" if inbound else "Outbound"
     asked = searching.Wanted(**wanted, direction=direction, routed=None if local is None else not local)
-    with session(place_of(ctx, system), write=False) as running:
+    with session(place_of(ctx, system), write=False) as running, _working(ctx):
         doubtful = _doubtful(running)
-        here = view(space, running, home=home, anywhere=anywhere)
+        here = view(space, running, home=home, time=at, anywhere=anywhere)
         try:
             if asked.filter is not None:
                 searching.named(here, asked.filter)
@@ -268,7 +293,7 @@ def boundary(ctx: click.Context, system: str | None, as_json: bool, out: str | N
 
     space = Space()
     place = place_of(ctx, system)
-    with session(place, write=False) as running:
+    with session(place, write=False) as running, _working(ctx):
         code = NOT_KNOWN if _doubtful(running) else FINE
         here = view(space, running)
         found = made.edges(space, here, most)

@@ -64,7 +64,8 @@ class Difference(NamedTuple):
 
 class Differences(NamedTuple):
     """All that differs between two systems. `counts` and `boxes` are of all boxes per kind, `shown` the largest of each
-    kind; `surroundings` says whether both have the same addresses, routes and interfaces."""
+    kind. Compared are the crossings that both have, `among`; `alone` are those that only the one or the other has,
+    because their addresses, routes or interfaces differ."""
 
     old: View
     new: View
@@ -73,17 +74,18 @@ class Differences(NamedTuple):
     counts: dict[str, int]
     boxes: dict[str, int]
     shown: tuple[Difference, ...]
-    surroundings: bool
+    alone: tuple[Packets, Packets]
 
     @property
     def equal(self) -> bool:
-        return not self.counts
+        return not self.counts and not any(self.alone)
 
 
 def possible(space: Space, old: View, new: View, most: int = MOST_BOXES) -> Differences:
     """Every possible packet that fares otherwise in `new` than in `old`; of each kind the `most` largest boxes are
-    explained. Packets are those of either system's crossings."""
-    among = old.among | new.among
+    explained. Raises engine.space.Entangled."""
+    among = old.among & new.among
+    alone = old.among - among, new.among - among
     partition = contrasted(space, old, new, among)
     counts: dict[str, int] = {}
     boxes: dict[str, int] = {}
@@ -98,7 +100,7 @@ def possible(space: Space, old: View, new: View, most: int = MOST_BOXES) -> Diff
         for box in found[:most]:
             lists = [[each.touching(box) for each in side] for side in columns]
             shown.append(_difference(old, new, name, box, space.boxed(box) & parts[name], lists))
-    return Differences(old, new, partition, among, counts, boxes, _confirmed(old, new, shown), old.around == new.around)
+    return Differences(old, new, partition, among, counts, boxes, _confirmed(old, new, shown), alone)
 
 
 def contrasted(space: Space, old: View, new: View, among: Packets) -> Partition:

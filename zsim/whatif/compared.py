@@ -19,6 +19,7 @@ from zsim.whatif.crossings import Numbers, Passage, View, arrival
 SCHEMA = "zsim.compare/1"
 MOST_FILTERS = 4  # further pairs of filters of a box that are listed
 MOST_FLOWS = 3
+MOST_ALONE = 5  # boxes of crossings that only one system has
 Row = dict[str, Any]
 
 # What of a difference is asked for in a review, in the order shown.
@@ -46,7 +47,7 @@ def document(pairs: Sequence[Compared]) -> Row:
     return {
         "schema": SCHEMA,
         "baseline": _system(first),
-        "at": iso(first.system.clock.now),
+        "at": iso(first.time),
         "equal": all(pair.found.equal for pair in pairs),
         "candidates": [_candidate(pair) for pair in pairs],
     }
@@ -69,7 +70,10 @@ def _candidate(pair: Compared) -> Row:
     return {
         **_system(found.new),
         "equal": found.equal,
-        "surroundings": "same" if found.surroundings else "other",
+        "crossings_only_in": {
+            side: [words.box(box) for box in packets.boxes(found.old.among | found.new.among)[:MOST_ALONE]]
+            for side, packets in zip(("old", "new"), found.alone, strict=True)
+        },
         "kinds": [
             {"kind": kind, "boxes": found.boxes[kind], "packets": str(found.counts[kind]), "meaning": MEANING[kind]}
             for kind in KINDS
@@ -214,10 +218,12 @@ def _beside(shown: Row) -> Iterator[str]:
 
 
 def _one(each: Row) -> Iterator[str]:
-    if each["surroundings"] == "other":
-        yield "Addresses, routes or interfaces differ: a packet may cross other interfaces."
+    for line in _alone(each):
+        yield from _wrapped(line, "  ")
     if each["equal"]:
         yield "Any possible packet: equal. No packet fares otherwise; this is a proof."
+    elif not each["kinds"]:
+        yield "Any packet that crosses the same interfaces in both: equal."
     else:
         yield "Any possible packet:"
         for row in each["kinds"]:
@@ -243,6 +249,13 @@ def _one(each: Row) -> Iterator[str]:
     if each["recorded"] is not None:
         yield ""
         yield from _recorded_text(each["recorded"])
+
+
+def _alone(each: Row) -> Iterator[str]:
+    """That some packets are local, forwarded or at another interface in one system only; they cannot be compared."""
+    for side, boxes in each["crossings_only_in"].items():
+        if boxes:
+            yield f"Only {side} has these crossings, by its addresses, routes or interfaces: {'; '.join(boxes)}"
 
 
 def _left(each: Row) -> int:
@@ -341,6 +354,7 @@ def _markdown(shown: Row) -> Iterator[str]:
         yield ""
         if len(shown["candidates"]) > 1:
             yield f"### {_plain(each['name'])}\n"
+        yield from (f"{_plain(line)}\n" for line in _alone(each))
         if each["equal"]:
             yield "**Equal**: no possible packet fares otherwise. This is a proof."
         else:
@@ -433,8 +447,7 @@ def _html(shown: Row) -> Iterator[str]:
 
 
 def _html_one(each: Row) -> Iterator[str]:
-    if each["surroundings"] == "other":
-        yield "<p>Addresses, routes or interfaces differ: the same packet may cross other interfaces.</p>\n"
+    yield from (f"<p>{escape(line)}</p>\n" for line in _alone(each))
     if each["equal"]:
         yield '<p class="equal"><b>Equal.</b> No possible packet fares otherwise; this is a proof.</p>\n'
     else:

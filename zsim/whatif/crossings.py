@@ -56,6 +56,7 @@ class View(NamedTuple):
     asked: traffic.Asked
     among: Packets
     around: traffic.Surroundings
+    time: int  # ns
 
     @property
     def rows(self) -> tuple[FilterRule, ...]:
@@ -114,7 +115,7 @@ def view(
         around = traffic.surroundings(system.stack, home)
         asked = traffic.asked(prepared, at, system.offset)
     among = space.everything if anywhere else possible(space, around)
-    return View(name or system.name, system, prepared, asked, among, around)
+    return View(name or system.name, system, prepared, asked, among, around, at)
 
 
 class _Source(NamedTuple):
