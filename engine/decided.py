@@ -7,8 +7,8 @@ still hold. A list is decided by the lowest of its bits that has no test left.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Sequence
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from engine.rules import Rule
@@ -220,14 +220,32 @@ def _merged(
     mine: list[tuple[Condition, int]], its: list[tuple[Condition, int]]
 ) -> list[tuple[Condition, int | None, int | None]]:
     """Both lists in one, in an order that is that of each; the numbers of either where it has the condition there."""
-    one, other = [condition for condition, _ in mine], [condition for condition, _ in its]
-    if not other:
-        return [(condition, number, None) for condition, number in mine]
+    at_mine = {condition: at for at, (condition, _) in enumerate(mine)}
+    common = [(at_mine[condition], at) for at, (condition, _) in enumerate(its) if condition in at_mine]
     merged: list[tuple[Condition, int | None, int | None]] = []
-    for tag, a, b, c, d in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
-        if tag == "equal":
-            merged += [(mine[a + n][0], mine[a + n][1], its[c + n][1]) for n in range(b - a)]
-        else:
-            merged += [(condition, number, None) for condition, number in mine[a:b]]
-            merged += [(condition, None, number) for condition, number in its[c:d]]
+    i = j = 0
+    for a, c in (*_ascending(common), (len(mine), len(its))):
+        merged += [(condition, number, None) for condition, number in mine[i:a]]
+        merged += [(condition, None, number) for condition, number in its[j:c]]
+        if a < len(mine):
+            merged.append((mine[a][0], mine[a][1], its[c][1]))
+        i, j = a + 1, c + 1
     return merged
+
+
+def _ascending(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The most pairs that ascend in both numbers, of pairs that ascend in the second: by patience sorting."""
+    lowest: list[int] = []  # the least first number that ends a row of so many
+    ends: list[int] = []  # which pair that is
+    before: list[int] = []  # of each pair, the one it follows
+    for at, (first, _) in enumerate(pairs):
+        length = bisect_left(lowest, first)
+        before.append(ends[length - 1] if length else -1)
+        lowest[length : length + 1] = [first]
+        ends[length : length + 1] = [at]
+    found = []
+    at = ends[-1] if ends else -1
+    while at >= 0:
+        found.append(pairs[at])
+        at = before[at]
+    return found[::-1]
