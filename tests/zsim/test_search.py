@@ -211,3 +211,37 @@ def test_grep__a_defensive_filter() -> None:
 def test_grep__what_is_no_address_and_no_port_is_refused(word: str) -> None:
     with pytest.raises(ValueError, match=r"no |is no port"):
         grep.query(word)
+
+
+def test_grep__default_rules_behind_a_policy() -> None:
+    profile = PROFILE + "IPSEC LOGENABLE\nIPSECRULE 10.1.1.2 10.7.0.0/16 LOG PROTO TCP\nENDIPSEC\n"
+    found = hits(policy_system(policy(FTP), profile), "10.7.0.1")
+    assert [each.split(" ", 1)[1] for each in found] == [
+        "filter outbound permit tcp SYSDEFAULTRULE.1.1: destination 10.7.0.0/16 (not in force)",
+        "filter inbound permit tcp SYSDEFAULTRULE.1.2: source 10.7.0.0/16 (not in force)",
+    ]
+
+
+# ---- what the stack does apart from filters --------------------------------------------------------------------
+
+
+def test_search__what_is_not_filtered_and_what_is_not_forwarded() -> None:
+    profile = PROFILE.replace("IPCONFIG6 IPSECURITY\n", "").replace("DATAGRAMFWD", "NODATAGRAMFWD")
+    space = Space()
+    view = crossings.view(space, policy_system(policy(FTP, THROUGH, ONWARD), profile))
+    six = search.search(space, view, Wanted(version=6))
+    assert {row["filter"] for row in search.document(view, six)["found"]} <= {
+        "(IPv6 is not filtered)",
+        "(not forwarded)",
+    }
+    assert not search.search(space, view, Wanted(version=4, routed=True, verdict="permit")).packets
+    stopped = search.search(space, view, Wanted(version=4, routed=True, direction="Outbound", verdict="deny"))
+    assert {row["filter"] for row in search.document(view, stopped)["found"]} == {"(not forwarded)"}
+
+
+def test_search__without_ipsecurity_everything_passes() -> None:
+    profile = PROFILE.replace(" IPSECURITY", "").replace("IPCONFIG6\n", "")
+    system = test_dmd.unstarted(test_dmd.chain("", profile))
+    system.start(NOW)
+    assert not asked(system, routed=False, verdict="deny").packets
+    assert asked(system, verdict="permit").packets

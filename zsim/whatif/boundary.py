@@ -54,7 +54,7 @@ def edges(space: Space, view: View, most: int = MOST) -> Edges:
     beyond = elsewhere = 0
     for numbers in sorted(parts, key=lambda each: tuple(at if at >= 0 else 1 << 40 for at in each)):
         rule = view.deciding(numbers)
-        name = f"{rule.name}.{rule.extension}" if rule is not None else "no filter"
+        name = view.title(rule) if rule is not None else "no filter"
         for packet, why in _around(space, view, parts[numbers]):
             key = tuple(packet.values())
             if key in seen:
@@ -137,7 +137,7 @@ def _crossing(view: View, way: str, numbers: Numbers) -> dict[str, Any]:
     rule = view.deciding(numbers)
     return {
         "way": way, "verdict": view.fate(numbers).verdict,
-        "filter": rule and (f"{rule.name}.{rule.extension}" if rule.extension else rule.name),
+        "filter": rule and view.title(rule),
         "where": rule and view.place(rule.where),
     }  # fmt: skip
 

@@ -92,6 +92,11 @@ class View(NamedTuple):
         at = block if block >= 0 else rule
         return self.rows[at] if at >= 0 else None
 
+    @staticmethod
+    def title(rule: FilterRule) -> str:
+        """NAME.EXTENSION; a row of the stack itself has no extension."""
+        return f"{rule.name}.{rule.extension}" if rule.extension else rule.name
+
     def place(self, where: Where) -> str:
         """file:line:column of a filter; the z/OS name where no file holds it."""
         file = self.system.files.names.get(where.source, where.source)

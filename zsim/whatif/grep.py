@@ -193,19 +193,20 @@ def _profile(system: System, asked: Query) -> Iterator[Hit]:
 
 
 def _filters(system: System, asked: Query) -> Iterator[Hit]:
-    """The filters installed, in search order."""
+    """The filters installed, in search order; then the default rules of the profile, if a policy is in force."""
     stack = system.stack
     for each in stack.defensive.filters:
         yield from _filter(each.rule, asked)
     for exclude in stack.defensive.exclude:
         if _holds(asked, exclude):
             yield Hit("defensive", "Exclude", "DMD", str(exclude), Where(stack.name))
-    for rule in stack.in_force.filters if stack.in_force else ():
-        if not rule.hidden:
-            yield from _filter(rule, asked)
+    for filters in (stack.in_force, stack.default if stack.in_force is not stack.default else None):
+        for rule in filters.filters if filters else ():
+            if not rule.hidden:
+                yield from _filter(rule, asked, "" if filters is stack.in_force else " (not in force)")
 
 
-def _filter(rule: FilterRule, asked: Query) -> Iterator[Hit]:
+def _filter(rule: FilterRule, asked: Query, state: str = "") -> Iterator[Hit]:
     service, said = rule.service, []
     for end, word in ((rule.source, "source"), (rule.dest, "destination")):
         if _holds(asked, end):
@@ -224,4 +225,4 @@ def _filter(rule: FilterRule, asked: Query) -> Iterator[Hit]:
         if service.protocol is not None and service.protocol >= 0:
             kind += f" {words.protocol(service.protocol)}"
         yield Hit(rule.layer if rule.layer == "defensive" else "filter", kind, f"{rule.name}.{rule.extension}",
-                  ", ".join(said), rule.where)  # fmt: skip
+                  ", ".join(said) + state, rule.where)  # fmt: skip

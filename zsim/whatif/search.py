@@ -191,10 +191,10 @@ def _row(view: View, each: Found) -> dict[str, Any]:
         "fields": each.example,
         "verdict": each.fate.verdict,
         "logged": list(each.fate.records),
-        "filter": rule and f"{rule.name}.{rule.extension}",
+        "filter": rule and view.title(rule),
         "layer": rule and rule.layer,
         "where": rule and view.place(rule.where),
-        "simulated": simulated and f"{simulated.name}.{simulated.extension}",
+        "simulated": simulated and view.title(simulated),
     }
 
 
