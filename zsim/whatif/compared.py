@@ -200,21 +200,23 @@ def _headline(side: str, system: Row) -> str:
     return told + (f", {system['defensive']:,} defensive ({system['defensive_mode']})" if system["defensive"] else "")
 
 
-def _beside(shown: Row) -> Iterator[str]:
-    """More than one candidate, side by side: boxes of each kind."""
-    names = [each["name"] for each in shown["candidates"]]
-    widths = [max(len(name), 12) for name in names]
-    yield f"{'boxes that differ':<22}" + "".join(
-        f"  {name:>{width}}" for name, width in zip(names, widths, strict=True)
-    )
+def _table(shown: Row) -> list[tuple[str, list[str]]]:
+    """Candidates side by side: per kind the number of boxes of each, and last whether it is equal."""
+    found = []
     for kind in KINDS:
-        cells = [
+        counts = [
             next((row["boxes"] for row in each["kinds"] if row["kind"] == kind), 0) for each in shown["candidates"]
         ]
-        if any(cells):
-            yield f"{kind:<22}" + "".join(f"  {cell:>{width},}" for cell, width in zip(cells, widths, strict=True))
-    cells = ["yes" if each["equal"] else "no" for each in shown["candidates"]]
-    yield f"{'equal':<22}" + "".join(f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        if any(counts):
+            found.append((kind, [f"{count:,}" for count in counts]))
+    return [*found, ("equal", ["yes" if each["equal"] else "no" for each in shown["candidates"]])]
+
+
+def _beside(shown: Row) -> Iterator[str]:
+    names = [each["name"] for each in shown["candidates"]]
+    for head, cells in (("boxes that differ", names), *_table(shown)):
+        shifted = (f"  {cell:>{max(len(name), 12)}}" for cell, name in zip(cells, names, strict=True))
+        yield f"{head:<22}{''.join(shifted)}"
 
 
 def _one(each: Row) -> Iterator[str]:
@@ -350,6 +352,10 @@ def markdown(shown: Row) -> str:
 def _markdown(shown: Row) -> Iterator[str]:
     names = ", ".join(_plain(each["name"]) for each in shown["candidates"])
     yield f"## {_plain(shown['baseline']['name'])} and {names}"
+    if len(shown["candidates"]) > 1:
+        heads = [_plain(each["name"]) for each in shown["candidates"]]
+        yield f"\n| boxes that differ | {' | '.join(heads)} |\n|---|{'---:|' * len(heads)}"
+        yield "\n".join(f"| {kind} | {' | '.join(cells)} |" for kind, cells in _table(shown))
     for each in shown["candidates"]:
         yield ""
         if len(shown["candidates"]) > 1:
@@ -440,6 +446,13 @@ def _html(shown: Row) -> Iterator[str]:
     yield f"<br>by the rules in force at {escape(shown['at'][:19])}</p>\n"
     if any(each["differences"] for each in shown["candidates"]):
         yield '<p><input id="find" type="search" placeholder="find an address, a port, a filter" aria-label="find"></p>'
+    if several:
+        heads = "".join(f'<th class="n">{escape(each["name"])}</th>' for each in shown["candidates"])
+        rows = (
+            f"<tr><td>{kind}</td>{''.join(f'<td class=n>{cell}</td>' for cell in cells)}</tr>"
+            for kind, cells in _table(shown)
+        )
+        yield f"<table><tr><th>boxes that differ</th>{heads}</tr>{''.join(rows)}</table>\n"
     for each in shown["candidates"]:
         if several:
             yield f"<h2>{escape(each['name'])}</h2>\n"
@@ -495,8 +508,9 @@ def _recorded_html(seen: Row) -> Iterator[str]:
             f"<td>{escape(group[side]['verdict'])}<br><code>{escape(', '.join(group[side]['filters']))}</code></td>"
             for side in ("old", "new")
         )
+        flows = "".join(f"<br><code>{escape(row['flow'])}</code>" for row in group["largest_flows"])
         yield (
-            f'<tr><td class="kind">{group["kind"]}</td><td class="n">{group["packets"]:,}</td>'
+            f'<tr><td><span class="kind">{group["kind"]}</span>{flows}</td><td class="n">{group["packets"]:,}</td>'
             f'<td class="n">{group["flows"]:,}</td>{sides}<td>{escape(_frames(group))}</td></tr>'
         )
     yield "</table>\n"
