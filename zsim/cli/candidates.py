@@ -67,7 +67,7 @@ def candidate(word: str, base: Place, opened: ExitStack) -> Candidate:
             raise ProfileError(f"{word}: cannot be read: {why.strerror}") from None
     if ":" in word:
         return _of_git(word, base, opened)
-    hint = did_you_mean(word, profiles.bundled_names(), "give a folder, a policy file, or REV:PATH")
+    hint = did_you_mean(word, profiles.bundled_names(), "give a folder, a policy file, a capture, or REV:PATH")
     raise ProfileError(f"{word}: neither a system nor a file; {hint}")
 
 
