@@ -34,6 +34,7 @@ from zsim.system import System
 from zsim.tcpip import defensive
 
 if TYPE_CHECKING:
+    from zsim.cli.candidates import Candidate
     from zsim.tcpip.traffic import Rewrite
     from zsim.whatif.compared import Compared
 
@@ -88,8 +89,9 @@ def compare(
     with ExitStack() as opened, compiling(), uncollected(), _working(ctx):
         sides = [candidate(name, base, opened) for name in names]
         doubts = [_doubtful(each.system, f"{each.label}: ") for each in sides]  # all are told
-        compiled = files.wants_compiled(recordings)
-        views = [view(space, each.system, each.label, compiled, home, at, anywhere) for each in sides]
+        few = not recordings
+        compiled = any(map(_large, sides)) if few else files.wants_compiled(recordings)
+        views = [view(space, each.system, each.label, compiled, home, at, anywhere, few) for each in sides]
         arrival = interface_named(sides[0].system, interface)
         pairs = []
         for new in views[1:]:
@@ -107,6 +109,14 @@ def compare(
     if code == FINE:
         code = FOUND if not shown["equal"] else NOT_KNOWN if any(doubts) else FINE
     ctx.exit(code)
+
+
+_LARGE = 5_000  # filters from which even some examples are worth the wait for compiled kernels
+
+
+def _large(side: Candidate) -> bool:
+    in_force = side.system.stack.in_force
+    return in_force is not None and len(in_force.filters) > _LARGE
 
 
 @contextmanager

@@ -138,11 +138,12 @@ def surroundings(stack: Stack, home: Sequence[tuple[int, int]] = ()) -> Surround
 
 
 def prepare(
-    stack: Stack, compiled: bool, home: Sequence[tuple[int, int]] = (), time: int = 0, offset: int = 0
-) -> Prepared:
+    stack: Stack, compiled: bool, home: Sequence[tuple[int, int]] = (), time: int = 0, offset: int = 0,
+    shapes: Sequence[str] = (),
+) -> Prepared:  # fmt: skip
     """Compile the filters in force and the stack's view of the world. `home` are further addresses that are to
     count as this stack's own, (version, number). Rules with time conditions are those active at `time` in a zone
-    `offset` seconds east of UTC."""
+    `offset` seconds east of UTC. `shapes` are those a table may have, of engine.compile."""
     import engine
 
     around = surroundings(stack, home)
@@ -153,7 +154,7 @@ def prepare(
     guard = defensive.guard(stack.defensive, len(main), compiled)
     rows = (*main, *(each.rule for each in guard.installed))
     active = tuple(in_force.active(time, offset)) if in_force else ()
-    table = _table(main, active, len(filters), compiled)
+    table = _table(main, active, len(filters), compiled, shapes)
     gate = bool(in_force and in_force.logging)
     return Prepared(
         stack.name, in_force, rows,
@@ -173,10 +174,12 @@ def prepare(
     )  # fmt: skip
 
 
-def _table(rows: Sequence[FilterRule], active: Sequence[int], filters: int, compiled: bool) -> engine.MatchTable:
-    import engine
+def _table(
+    rows: Sequence[FilterRule], active: Sequence[int], filters: int, compiled: bool, shapes: Sequence[str] = ()
+) -> engine.MatchTable:
+    from engine.compile import SHAPES, compile_rules
 
-    return engine.compile_rules(_lowered(rows, active, filters), compiled=compiled)
+    return compile_rules(_lowered(rows, active, filters), compiled, shapes=shapes or SHAPES)
 
 
 def _lowered(rows: Sequence[FilterRule], active: Sequence[int], filters: int) -> list[engine.Rule]:

@@ -111,12 +111,13 @@ def view(
     home: Sequence[tuple[int, int]] = (),
     time: int | None = None,
     anywhere: bool = False,
+    few: bool = False,
 ) -> View:
     """A system at a time (ns; None: its clock). `home` are further addresses of the stack; `anywhere`: whatever its
-    addresses, routes and interfaces are."""
+    addresses, routes and interfaces are. `few` packets will be judged: tables are made in no time, and are slow."""
     at = system.clock.now if time is None else time
     with choosing(system.facts):
-        prepared = traffic.prepare(system.stack, compiled, home, at, system.offset)
+        prepared = traffic.prepare(system.stack, compiled, home, at, system.offset, ("list",) if few else ())
         around = traffic.surroundings(system.stack, home)
         asked = traffic.asked(prepared, at, system.offset)
     among = space.everything if anywhere else possible(space, around)
