@@ -242,3 +242,23 @@ def test_view__other_addresses_are_said() -> None:
     assert "Only old has these crossings" in text
     assert "inbound local to 10.1.1.2" in " ".join(text.split())
     assert "crosses the same interfaces in both: equal" in text
+
+
+NIGHT = """\
+IpTimeCondition night
+{
+  TimeOfDayRange 20:00-24:00
+}
+"""
+
+
+def test_possible__rules_of_another_time_of_day() -> None:
+    """By day the rule is not installed, and the answer says of when it is."""
+    timed = TELNET.replace("  IpGenericFilterActionRef", "  IpTimeConditionRef night\n  IpGenericFilterActionRef")
+    old, new = policy_system(policy(FTP)), policy_system(policy(FTP, timed) + NIGHT)
+    assert differences(old, new).equal
+    space = Space()
+    views = [crossings.view(space, system, time=NOW + 7 * 3600 * 10**9) for system in (old, new)]
+    found = compare.possible(space, *views)
+    assert {each.kind for each in found.shown} == {compare.PERMITTED}
+    assert "as of 2023-12-13T21:05:31" in compared.text(compared.document([compared.Compared(found, None)]))

@@ -59,10 +59,17 @@ def _system(view: View) -> Row:
         "name": view.name,
         "source": in_force.source if in_force else None,
         "filters": sum(not rule.hidden for rule in in_force.filters) if in_force else 0,
+        "as_of": iso(view.time) if _changes(view) else None,
         "defensive": len(view.prepared.guard.installed),
         "defensive_mode": view.system.stack.defensive_mode,
         "rules": len(view.asked.rules) + len(view.asked.block) + len(view.asked.simulate),
     }
+
+
+def _changes(view: View) -> bool:
+    """Whether time alone changes which filters are installed."""
+    in_force = view.prepared.in_force
+    return bool(view.prepared.guard.installed) or (in_force is not None and in_force.timed)
 
 
 def _candidate(pair: Compared) -> Row:
@@ -197,7 +204,8 @@ def _headline(side: str, system: Row) -> str:
     if not system["source"]:
         return f"{side}  {system['name']}: no packet is filtered"
     told = f"{side}  {system['name']}: {system['source']}, {system['filters']:,} filters"
-    return told + (f", {system['defensive']:,} defensive ({system['defensive_mode']})" if system["defensive"] else "")
+    told += f", {system['defensive']:,} defensive ({system['defensive_mode']})" if system["defensive"] else ""
+    return told + (f", as of {system['as_of'][:19]}: some come and go by the clock" if system["as_of"] else "")
 
 
 def _table(shown: Row) -> list[tuple[str, list[str]]]:
