@@ -11,12 +11,11 @@ as RuntimeError. Every example of a box has been through the real tables of both
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from zsim import flows
-from zsim.tcpip.filters import FilterRule
 from zsim.tcpip.traffic import Rewrite
 from zsim.whatif import crossings
 from zsim.whatif.crossings import Fate, Numbers, Passage, View
@@ -408,13 +407,3 @@ def _flow(packet: Mapping[str, int]) -> tuple[object, ...]:
     dest = packet["dst_addr"], packet["dst_port"] if proto in flows.PORTS else packet["code"]
     first, second, _ = flows.ends(proto, source, dest)
     return packet["version"], proto, first, second
-
-
-def filters_of(view: View, numbers: Numbers) -> Iterator[tuple[str, FilterRule]]:
-    """The filters that take part in a decision: what simulates, then what decides."""
-    _, simulate, _ = numbers
-    if simulate >= 0:
-        yield "would block", view.rows[simulate]
-    decides = view.deciding(numbers)
-    if decides is not None:
-        yield "decides", decides

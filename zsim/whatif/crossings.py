@@ -15,7 +15,7 @@ for a capture: `among` holds no local packet for an address that is not there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from zsim.facts import choosing
@@ -26,7 +26,7 @@ from zsim.tcpip.filters import FilterRule
 
 if TYPE_CHECKING:
     import engine
-    from engine.space import Packets, Space
+    from engine.space import Box, Packets, Space
 
 PERMITTED, DENIED, BLOCKED = "permitted", "denied", "blocked"
 SIMULATED = "simulated"
@@ -166,16 +166,16 @@ def possible(space: Space, around: traffic.Surroundings) -> Packets:
     for here, from_here in sources.items():
         for there, to_there in dests.items():
             ends = from_here & to_there
-            if ends:
-                found += [ends & space.boxed(box) for box in _ways(here, there, every)]  # type: ignore[arg-type]
+            if ends and isinstance(here, _Source) and isinstance(there, _Dest):
+                found += [ends & space.boxed(box) for box in _ways(here, there, every)]
     return space.union(found)
 
 
-def _ways(here: _Source, there: _Dest, every: tuple[int, ...]) -> Iterable[dict[str, tuple[tuple[int, int], ...]]]:
+def _ways(here: _Source, there: _Dest, every: tuple[int, ...]) -> Iterator[Box]:
     """Direction, routed and class of the crossings of a packet between such ends. Between two addresses of the stack
     there are none."""
 
-    def way(direction: int, routed: int, zones: Iterable[int]) -> dict[str, tuple[tuple[int, int], ...]]:
+    def way(direction: int, routed: int, zones: Iterable[int]) -> Box:
         return {
             "direction": ((direction, direction),),
             "routed": ((routed, routed),),
@@ -183,10 +183,8 @@ def _ways(here: _Source, there: _Dest, every: tuple[int, ...]) -> Iterable[dict[
         }
 
     if here.own and there.kind != "own":
-        onward = (
-            there.zone if there.zone is not None and not (there.kind == "group" and here.zone is not None) else None
-        )
-        chosen = onward if onward is not None else here.zone
+        sent_by_its_own = there.zone is None or (there.kind == "group" and here.zone is not None)
+        chosen = here.zone if sent_by_its_own else there.zone
         yield way(1, 0, every if chosen is None else (chosen,))
     elif not here.own and there.kind != "nobody":
         yield way(0, 0, every)
