@@ -335,7 +335,7 @@ class Space:
         among: Packets | None = None,
     ) -> Partition:
         """The value of what each of several lists of rules says of a packet; None leaves the packet out."""
-        from engine.decided import Decision
+        from engine.decisions import Decision
 
         within = self.everything if among is None else among
         decision = Decision(self, list(lists), None, lambda mine, _: value(mine))
@@ -351,7 +351,7 @@ class Space:
     ) -> Partition:
         """Like `first_matches` for two times as many lists, but only where they may differ: a packet that only meets
         equal rules, whose numbers are `alike`, is left out without being looked at."""
-        from engine.decided import Decision
+        from engine.decisions import Decision
 
         if len(old) != len(new):
             raise ValueError(f"{len(old)} lists of rules cannot be compared with {len(new)}")

@@ -264,7 +264,7 @@ def test_freed__any_value_of_a_dimension(space: Space) -> None:
 
 
 def test_first_match__gives_up_where_rules_are_too_entangled(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.decided.MOST_STATES", 50)
+    monkeypatch.setattr("engine.decisions.MOST_STATES", 50)
     random = Random(11)
     with pytest.raises(Entangled, match="rules overlap in too many ways"):
         space.first_match([rule(random, number, 0.5) for number in range(40)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zsim import addresses
+from zsim import addresses, flows
 from zsim.addresses import WIDTH
 from zsim.tcpip.terms import PROTOCOLS
 
@@ -105,7 +105,7 @@ def packet(packet: Mapping[str, int], interface: str = "") -> str:
     """`tcp 10.1.0.2:40000 > 10.1.1.2:21 in ETH1 syn`."""
     version, proto = packet["version"], packet["proto"]
     ends = [addresses.text(version, packet[name]) for name in ("src_addr", "dst_addr")]
-    if proto in (TCP, UDP) and packet["src_port"] <= 65535:
+    if packet["src_port"] <= 65535:
         form = "{}:{}" if version == 4 else "[{}]:{}"
         ports = packet["src_port"], packet["dst_port"]
         ends = [form.format(end, port) for end, port in zip(ends, ports, strict=True)]
@@ -126,6 +126,6 @@ def flow(flow: Sequence[Any]) -> str:
     """`tcp 10.1.0.2:40000 - 10.1.1.2:21`, of (version, proto, end, end) with ends (address, port)."""
     version, proto, *ends = flow
     form = "{}:{}" if version == 4 else "[{}]:{}"
-    ported = proto in (TCP, UDP) and ends[0][1] <= 65535
+    ported = proto in flows.PORTS and ends[0][1] <= 65535
     told = [form.format(addresses.text(version, a), p) if ported else addresses.text(version, a) for a, p in ends]
     return f"{_kind(proto)} {told[0]} - {told[1]}"
