@@ -21,7 +21,8 @@ from zsim.cli.terminal import wall_clock
 from zsim.facts import choosing
 from zsim.findings import did_you_mean
 from zsim.profiles import SETTINGS, Place, ProfileError
-from zsim.system import PAGENT, System
+from zsim.started import PAGENT
+from zsim.system import System
 from zsim.tasks import pagent
 
 INSTALLED = "@installed"
@@ -77,12 +78,12 @@ def _started(system: System) -> System:
 
 def _with_policy(label: str, path: str, octets: bytes, base: Place) -> Candidate:
     """The system `base` with another policy."""
-    system = profiles.open_system(base)
-    agent = system.task_of(PAGENT)
+    before = _started(profiles.open_system(base))  # what a task is given, it gets when it is started
+    agent = before.task_of(PAGENT)
     if agent is None:
         raise ProfileError(f"{label}: {base.name} has no Policy Agent that could install a policy")
-    with choosing(system.facts):
-        name = pagent.policy_file(system.files, agent.options, agent.environment, agent.where, system.stack.name)
+    with choosing(before.facts):
+        name = pagent.policy_file(before.files, agent.options, agent.environment, agent.where, before.stack.name)
     if name is None:
         raise ProfileError(
             f"{label}: the Policy Agent of {base.name} reads no policy file whose place it could take; "
@@ -90,12 +91,12 @@ def _with_policy(label: str, path: str, octets: bytes, base: Place) -> Candidate
         )
     if len(octets) > profiles.LARGEST_TEXT:
         raise ProfileError(f"{label}: is larger than {profiles.LARGEST_TEXT // 1024 // 1024} MiB")
+    system = profiles.open_system(base)
     try:
         system.files.text[name] = profiles.decode(octets, "utf-8")
     except UnicodeDecodeError as why:
         raise ProfileError(f"{label}: byte {why.start} is no UTF-8; save it as UTF-8") from None
     system.files.names[name] = path
-    system.files.asked.clear()
     return Candidate(label, _started(system))
 
 

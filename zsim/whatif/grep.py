@@ -19,7 +19,8 @@ from zsim.config.policy import SCHEMA, Attribute, Block
 from zsim.config.source import Source
 from zsim.facts import choosing
 from zsim.findings import Finding, Where
-from zsim.system import PAGENT, System
+from zsim.started import PAGENT
+from zsim.system import System
 from zsim.tcpip import terms
 from zsim.tcpip.filters import FilterRule
 from zsim.whatif import words
