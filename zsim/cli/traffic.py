@@ -127,7 +127,7 @@ def _only(ctx: click.Context, parameter: click.Parameter, text: str | None) -> O
 
 @click.command()
 @system_option
-@_ways
+@ways
 @json_option
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
@@ -153,7 +153,7 @@ def bench(
     code = FINE
     with session(place_of(ctx, system), write=False) as running, compiling():
         compiled = files.wants_compiled(captures)
-        arrival, begun = _interface(running, interface), time.perf_counter()
+        arrival, begun = interface_named(running, interface), time.perf_counter()
         found = measured.Bench(_prepare(running, compiled, home))
         found.build = time.perf_counter() - begun
         for path in captures:
@@ -396,8 +396,8 @@ def _headline(tally: Any) -> str:
 def decode(ctx: click.Context, capture: str, as_json: bool, decap: bool) -> None:
     """Show what the packet engine sees in a capture: one line a packet.
 
-    CAPTURE is a pcap or pcapng file, plain or compressed, or - for standard input. With --json, JSON Lines; what a packet
-    does not show is null, and fragment_offset counts 8 octets, as the header does. What is not IP has its ethertype;
+    CAPTURE is a pcap or pcapng file, plain or compressed, or - for standard input. With --json, JSON Lines; what a
+    packet does not show is null, and fragment_offset counts 8 octets, as the header does. What is not IP has its ethertype;
     time_ns is null where the capture gives a packet no time.
 
     \b
