@@ -397,8 +397,8 @@ def decode(ctx: click.Context, capture: str, as_json: bool, decap: bool) -> None
     """Show what the packet engine sees in a capture: one line a packet.
 
     CAPTURE is a pcap or pcapng file, plain or compressed, or - for standard input. With --json, JSON Lines; what a
-    packet does not show is null, and fragment_offset counts 8 octets, as the header does. What is not IP has its ethertype;
-    time_ns is null where the capture gives a packet no time.
+    packet does not show is null, and fragment_offset counts 8 octets, as the header does. What is not IP has its
+    ethertype; time_ns is null where the capture gives a packet no time.
 
     \b
     Examples:
