@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from engine.quick import Quick
     from engine.rewrite import rewrite
     from engine.rules import Rule, Test, matches
+    from engine.space import Entangled, Packets, Partition, Space
     from engine.sums import sums, tally
     from engine.vantage import HOOKS, Journey, Vantage, orient, place
     from engine.warmth import warm
@@ -75,6 +76,7 @@ _HOME = {
     "quick": "Quick",
     "rewrite": "rewrite",
     "rules": "Rule Test matches",
+    "space": "Entangled Packets Partition Space",
     "sums": "sums tally",
     "vantage": "HOOKS Journey Vantage orient place",
     "warmth": "warm",
@@ -102,6 +104,7 @@ __all__ = [
     "Comments",
     "Counters",
     "Datagram",
+    "Entangled",
     "FlowCache",
     "Frames",
     "Headers",
@@ -109,9 +112,12 @@ __all__ = [
     "Judgement",
     "Leg",
     "MatchTable",
+    "Packets",
+    "Partition",
     "Quick",
     "Rule",
     "RuleSet",
+    "Space",
     "Test",
     "Trains",
     "Vantage",

@@ -56,15 +56,15 @@ def icmp_error(
     """
     if about[0] >> 4 == 4:
         quoted = _within(about, struct.unpack_from(">H", about, 2)[0])[: about[0] % 16 * 4 + data]
-        message = _summed(struct.pack(">BBHI", type, code, 0, 0) + quoted, 2)
+        message = summed(struct.pack(">BBHI", type, code, 0, 0) + quoted, 2)
         ends = struct.pack(">I", source) + about[12:16]
         header = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(message), identification, 0, hops, ICMP, 0) + ends
-        return _summed(header, 10) + message
+        return summed(header, 10) + message
     payload, after = struct.unpack_from(">HB", about, 4)
     quoted = _within(about, 40 + payload if payload or after == NO_NEXT_HEADER else 0)[: LEAST_MTU - 48]
     ends = source.to_bytes(16, "big") + about[8:24]
     message = struct.pack(">BBHI", type, code, 0, 0) + quoted
-    message = _summed(message, 2, ends + struct.pack(">II", len(message), ICMPV6))
+    message = summed(message, 2, ends + struct.pack(">II", len(message), ICMPV6))
     return struct.pack(">IHBB", 6 << 28, len(message), ICMPV6, hops) + ends + message
 
 
@@ -73,7 +73,7 @@ def _within(packet: bytes, length: int) -> bytes:
     return packet[:length] if length else packet
 
 
-def _summed(octets: bytes, at: int, before: bytes = b"") -> bytes:
+def summed(octets: bytes, at: int, before: bytes = b"") -> bytes:
     """The octets with their Internet checksum (RFC 1071) at `at`; it covers a pseudo-header `before` them too."""
     covered = before + octets + bytes(len(octets) % 2)
     total = sum(struct.unpack(f">{len(covered) // 2}H", covered))

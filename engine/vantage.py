@@ -57,28 +57,57 @@ def place(
     addresses  (version, address, interface or -1)    groups  (version, low, high)
     routes     (version, low, high, interface), searched smallest range first; of equal ones the first given
     """
+    src, dst, width = _sides(addresses, groups, routes, len(zones))
+    return Vantage(
+        _answers("src_addr", src, compiled), _answers("dst_addr", dst, compiled), width,
+        as_array(zones, "i4", compiled),
+    )  # fmt: skip
+
+
+def _sides(
+    addresses: Iterable[tuple[int, int, int]],
+    groups: Iterable[tuple[int, int, int]],
+    routes: Iterable[tuple[int, int, int, int]],
+    interfaces: int,
+) -> "tuple[list[Range], list[Range], int]":
+    """What is known of a source, of a destination, and the width of the numbers that say it."""
     owned = [(version, address, address, interface + 1) for version, address, interface in addresses]
-    joined = [(version, low, high, len(zones) + 1) for version, low, high in groups]
+    joined = [(version, low, high, interfaces + 1) for version, low, high in groups]
     ways = sorted(routes, key=lambda route: route[2] - route[1])
     width = 1 << (max((way[3] for way in ways), default=-1) + 1).bit_length()  # so that it can be a shift
-    return Vantage(
-        _answers("src_addr", _ranges(owned, ways, width), compiled),
-        _answers("dst_addr", _ranges(owned + joined, ways, width), compiled),
-        width,
-        as_array(zones, "i4", compiled),
-    )
+    return _ranges(owned, ways, width), _ranges(owned + joined, ways, width), width
+
+
+class Sides(NamedTuple):
+    """What is known of an address, as rules: the first that matches has number (owner + 1) * width + route + 1."""
+
+    src: list[Rule]
+    dst: list[Rule]
+    width: int
+
+
+def sides_of(
+    addresses: Iterable[tuple[int, int, int]],
+    groups: Iterable[tuple[int, int, int]],
+    routes: Iterable[tuple[int, int, int, int]],
+    interfaces: int,
+) -> Sides:
+    """The rules behind the tables of `place`, whose arguments these are, with the number of interfaces."""
+    src, dst, width = _sides(addresses, groups, routes, interfaces)
+    return Sides(_rules("src_addr", src), _rules("dst_addr", dst), width)
 
 
 def _answers(field: str, ranges: "list[Range]", compiled: bool) -> MatchTable | Places:
     """What answers for one of the two addresses; the first of the ranges that holds it counts."""
     found = places(ranges) if compiled else None
-    if found is not None:
-        return found
-    rules = [
+    return found if found is not None else compile_rules(_rules(field, ranges), compiled)
+
+
+def _rules(field: str, ranges: "list[Range]") -> list[Rule]:
+    return [
         Rule(number, (Test("version", version, version), Test(field, low, high)))
         for version, low, high, number in ranges
     ]
-    return compile_rules(rules, compiled)
 
 
 MOST_SUBTABLES = 64  # of 128 KiB each

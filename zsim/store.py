@@ -65,13 +65,13 @@ def wall_clock() -> int:
 
 def started(system: System, now: int | None = None) -> System:
     """The system with every task started, as after an IPL."""
-    with _uncollected():
+    with uncollected():
         system.start(wall_clock() if now is None else now)
     return system
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """A large policy is hundreds of thousands of records that all stay: the cycle collector would walk them over and
     over, for more than half of the time, and find nothing."""
     was = gc.isenabled()
@@ -225,7 +225,7 @@ class Kept:
 
     def read(self, part: str, type: Any, otherwise: bytes = b"[]") -> Any:
         """One part. Raises ProfileError when it is damaged."""
-        with damage(self.name), _uncollected():
+        with damage(self.name), uncollected():
             return msgspec.json.decode(self.octets.get(part, otherwise), type=type)
 
     def later(self, part: str, type: Any) -> Later[Any]:

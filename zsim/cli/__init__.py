@@ -27,6 +27,7 @@ MODULES = {
     "authority": ("tso", "explain-access"),
     "state": ("state",),
     "shell": ("shell",),
+    "whatif": ("compare", "search", "boundary", "grep"),
 }
 COMMANDS = {name: module for module, names in MODULES.items() for name in names}
 

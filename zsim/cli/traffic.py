@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from zsim.tcpip.traffic import Prepared, Rewrite
 
 
-def _addresses(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> list[tuple[int, int]]:
+def read_addresses(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> list[tuple[int, int]]:
     try:
         return [addresses.address(word) for word in words]
     except ValueError as why:
@@ -68,7 +68,7 @@ def _rewrites(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]
     return found
 
 
-def _interface(system: System, name: str | None) -> str | None:
+def interface_named(system: System, name: str | None) -> str | None:
     """The name as the stack has it. Raises ProfileError."""
     known = [each.name for each in system.stack.interfaces.attachments.values() if each.type != "LOOPBACK"]
     if name is not None and name.upper() not in known:
@@ -87,20 +87,20 @@ def _prepare(system: System, compiled: bool, home: list[tuple[int, int]]) -> Pre
 
 _WAYS = (
     click.option("--interface", metavar="NAME", help="The interface the capture was taken on."),
-    click.option("--home", "home", multiple=True, metavar="ADDRESS", callback=_addresses,
+    click.option("--home", "home", multiple=True, metavar="ADDRESS", callback=read_addresses,
                  help="One more address that is this stack's own."),
     click.option("--map", "rewrites", multiple=True, metavar="OLD=NEW", callback=_rewrites,
                  help="Read address (or prefix) OLD in the capture as NEW."),
 )  # fmt: skip
 
 
-def _ways(command: Callable[..., Any]) -> Callable[..., Any]:
+def ways(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_WAYS):
         command = option(command)
     return command
 
 
-def _moment(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+def moment(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
     """A time as ns since the epoch."""
     if text is None:
         return None
@@ -127,7 +127,7 @@ def _only(ctx: click.Context, parameter: click.Parameter, text: str | None) -> O
 
 @click.command()
 @system_option
-@_ways
+@ways
 @json_option
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
@@ -153,7 +153,7 @@ def bench(
     code = FINE
     with session(place_of(ctx, system), write=False) as running, compiling():
         compiled = files.wants_compiled(captures)
-        arrival, begun = _interface(running, interface), time.perf_counter()
+        arrival, begun = interface_named(running, interface), time.perf_counter()
         found = measured.Bench(_prepare(running, compiled, home))
         found.build = time.perf_counter() - begun
         for path in captures:
@@ -176,7 +176,7 @@ _decap_option = click.option(
 
 @click.command()
 @system_option
-@_ways
+@ways
 @json_option
 @click.option("--all", "all_filters", is_flag=True, help="Also show filters that matched nothing.")
 @click.option(
@@ -203,10 +203,10 @@ _decap_option = click.option(
     "--from",
     "since",
     metavar="TIME",
-    callback=_moment,
+    callback=moment,
     help="Only packets from this time on: 2023-12-13T14:05:31 (UTC), or seconds since 1970.",
 )
-@click.option("--to", "until", metavar="TIME", callback=_moment, help="Only packets before this time.")
+@click.option("--to", "until", metavar="TIME", callback=moment, help="Only packets before this time.")
 @click.option("--count", "most", type=click.IntRange(min=0), help="Only so many packets.")
 @click.option(
     "--clock",
@@ -281,7 +281,7 @@ def replay(
         compiled = files.wants_compiled(captures) or form == "parquet"
         code, stopped = tell_doubts(running), False
         tally = Tally(_prepare(running, compiled, home))
-        arrival = _interface(running, interface)
+        arrival = interface_named(running, interface)
         post = Post(live, live_port)
 
         def flush() -> None:
@@ -396,9 +396,9 @@ def _headline(tally: Any) -> str:
 def decode(ctx: click.Context, capture: str, as_json: bool, decap: bool) -> None:
     """Show what the packet engine sees in a capture: one line a packet.
 
-    CAPTURE is a pcap or pcapng file, plain or compressed, or - for standard input. With --json, JSON Lines; what a packet
-    does not show is null, and fragment_offset counts 8 octets, as the header does. What is not IP has its ethertype;
-    time_ns is null where the capture gives a packet no time.
+    CAPTURE is a pcap or pcapng file, plain or compressed, or - for standard input. With --json, JSON Lines; what a
+    packet does not show is null, and fragment_offset counts 8 octets, as the header does. What is not IP has its
+    ethertype; time_ns is null where the capture gives a packet no time.
 
     \b
     Examples:
@@ -457,7 +457,7 @@ def _line(row: dict[str, Any]) -> str:
 
 @click.command()
 @system_option
-@_ways
+@ways
 @json_option
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 1_000_000), help="Send it so many times.")
 @live_options
@@ -488,7 +488,7 @@ def send(
         except packets.PacketError as why:
             raise ProfileError(str(why)) from None
         compiled = len(made) * count > _PLAIN_PACKETS
-        arrival = _interface(running, interface)
+        arrival = interface_named(running, interface)
         tally = Tally(_prepare(running, compiled, home))
         begun = time.perf_counter()
         every = [(running.clock.now, packet) for packet in made] * count

@@ -110,6 +110,25 @@ def _issued(result: Result, stack: str) -> tuple[IssuedMessage, ...]:
     return (*((done,) if result.effect == INSTALL else ()), messages.EZD1586I(image=stack))
 
 
+def policy_file(files: Files, options: str, environment: str, named_at: Where, stack: str) -> str | None:
+    """The name of the stack's IP security file, else of the common one; None where the chain names neither."""
+    variables: dict[str, str] = {}
+    if environment:
+        source = files.read(environment, named_at)
+        variables = {} if isinstance(source, Finding) else pagentconf.environment(source)
+    main = files.read(main_file_name(options, variables), named_at)
+    if isinstance(main, Finding):
+        return None
+    head = pagentconf.main_file(main)
+    image = next((each for each in head.images if each.stack == stack), None)
+    own = _image(files, main, image, [], [])
+    for name in (own.ipsec if own else None, head.common):
+        if name is not None and name.text:
+            source = files.read(name.text, name.where)
+            return None if isinstance(source, Finding) else source.name
+    return None
+
+
 def main_file_name(options: str, environment: Mapping[str, str]) -> str:
     """-c file, else PAGENT_CONFIG_FILE, else /etc/pagent.conf. (halz001 paenv)"""
     return option(options, "-c") or environment.get("PAGENT_CONFIG_FILE", fact("pagent-main-file"))

@@ -422,12 +422,26 @@ def _set(guard: Guard, alive: Sequence[int], effect: str) -> engine.RuleSet | No
     """The filters with that effect. A simulation is logged even under log no. (dmd_filter_match_logging)"""
     import engine
 
-    chosen = [n for n in alive if EFFECTIVE[guard.installed[n].defence.mode, guard.mode] == effect]
+    chosen = _chosen(guard, alive, effect)
     if not chosen:
         return None
-    rules = [lower(piece, guard.first + n) for n in chosen for piece in spared(guard.installed[n].rule, guard.exclude)]
+    rules = _rules(guard, chosen)
     log = bytes(guard.first) + bytes(effect == SIMULATE or each.rule.logging == "All" for each in guard.installed)
     return engine.RuleSet(engine.compile_rules(rules, compiled=guard.compiled), bytes(len(log)), log)
+
+
+def _chosen(guard: Guard, alive: Sequence[int], effect: str) -> list[int]:
+    return [n for n in alive if EFFECTIVE[guard.installed[n].defence.mode, guard.mode] == effect]
+
+
+def _rules(guard: Guard, chosen: Sequence[int]) -> list[engine.Rule]:
+    return [lower(piece, guard.first + n) for n in chosen for piece in spared(guard.installed[n].rule, guard.exclude)]
+
+
+def lowered(guard: Guard, time: int, effect: str) -> list[engine.Rule]:
+    """The rules of the filters that have an effect (BLOCK or SIMULATE) and have not expired at `time`."""
+    alive = [n for n, each in enumerate(guard.installed) if time < each.defence.expires]
+    return _rules(guard, _chosen(guard, alive, effect))
 
 
 def spared(rule: FilterRule, exclude: Iterable[AddressRange]) -> Iterator[FilterRule]:

@@ -109,14 +109,18 @@ def _stack_rows(stack: Stack) -> tuple[list[FilterRule], list[FilterRule]]:
     return rows[0], rows[1]
 
 
-def prepare(
-    stack: Stack, compiled: bool, home: Sequence[tuple[int, int]] = (), time: int = 0, offset: int = 0
-) -> Prepared:
-    """Compile the filters in force and the stack's view of the world. `home` are further addresses that are to
-    count as this stack's own, (version, number). Rules with time conditions are those active at `time` in a zone
-    `offset` seconds east of UTC."""
-    import engine
+class Surroundings(NamedTuple):
+    """A stack's addresses, groups, routes and interfaces as `engine.place` takes them; interfaces by position."""
 
+    own: list[tuple[int, int, int]]  # (version, address, interface or -1)
+    groups: list[tuple[int, int, int]]  # (version, low, high)
+    routes: list[tuple[int, int, int, int]]  # (version, low, high, interface)
+    zones: list[int]  # the security class of each interface
+    interfaces: tuple[str, ...]
+
+
+def surroundings(stack: Stack, home: Sequence[tuple[int, int]] = ()) -> Surroundings:
+    """What surrounds a stack; `home` are further addresses that count as its own."""
     here = stack.interfaces
     physical = [name for name, each in here.attachments.items() if each.type != "LOOPBACK"]
     index = {name: at for at, name in enumerate(physical)}
@@ -130,6 +134,19 @@ def prepare(
     groups = (
         [(each.version, each.low, each.high) for each in interfaces.groups(here)] if fact("multicast-local") else []
     )
+    return Surroundings(own, groups, routes, [here.attachments[name].secclass for name in physical], tuple(physical))
+
+
+def prepare(
+    stack: Stack, compiled: bool, home: Sequence[tuple[int, int]] = (), time: int = 0, offset: int = 0,
+    shapes: Sequence[str] = (),
+) -> Prepared:  # fmt: skip
+    """Compile the filters in force and the stack's view of the world. `home` are further addresses that are to
+    count as this stack's own, (version, number). Rules with time conditions are those active at `time` in a zone
+    `offset` seconds east of UTC. `shapes` are those a table may have, of engine.compile."""
+    import engine
+
+    around = surroundings(stack, home)
     in_force = stack.in_force
     filters = in_force.filters if in_force else ()
     before, after = _stack_rows(stack)
@@ -137,36 +154,60 @@ def prepare(
     guard = defensive.guard(stack.defensive, len(main), compiled)
     rows = (*main, *(each.rule for each in guard.installed))
     active = tuple(in_force.active(time, offset)) if in_force else ()
-    table = _table(main, active, len(filters), compiled)
+    table = _table(main, active, len(filters), compiled, shapes)
     gate = bool(in_force and in_force.logging)
     return Prepared(
         stack.name, in_force, rows,
         engine.RuleSet(
             table, bytes(row.denies for row in rows), bytes(gate and row.logs for row in rows),
         ),
-        engine.place(own, groups, routes, [here.attachments[name].secclass for name in physical], compiled=compiled),
-        tuple(physical), {(each.interface, each.version): each.address for each in reversed(here.home)}, compiled,
-        frozenset((version, address) for version, address, _ in own),
+        engine.place(around.own, around.groups, around.routes, around.zones, compiled=compiled),
+        around.interfaces, {(each.interface, each.version): each.address for each in reversed(stack.interfaces.home)},
+        compiled, frozenset((version, address) for version, address, _ in around.own),
         bytes(row.denies and row.discard == "ICMP" for row in rows),
         discard.manner(
-            {4: _coded(stack, "IPCONFIG", "TTL"), 6: _coded(stack, "IPCONFIG6", "HOPLIMIT")}, interfaces.groups(here)
+            {4: _coded(stack, "IPCONFIG", "TTL"), 6: _coded(stack, "IPCONFIG6", "HOPLIMIT")},
+            interfaces.groups(stack.interfaces),
         ),
         _trains(_coded(stack, "IPCONFIG", "REASSEMBLYTIMEOUT")), {active: table},
         defensive.at(guard, time),
     )  # fmt: skip
 
 
-def _table(rows: Sequence[FilterRule], active: Sequence[int], filters: int, compiled: bool) -> engine.MatchTable:
-    """The active filters between the stack's own rows: what is not forwarded first, what is not filtered last."""
-    import engine
+def _table(
+    rows: Sequence[FilterRule], active: Sequence[int], filters: int, compiled: bool, shapes: Sequence[str] = ()
+) -> engine.MatchTable:
+    from engine.compile import SHAPES, compile_rules
 
+    return compile_rules(_lowered(rows, active, filters), compiled, shapes=shapes or SHAPES)
+
+
+def _lowered(rows: Sequence[FilterRule], active: Sequence[int], filters: int) -> list[engine.Rule]:
+    """The active filters between the stack's own rows: what is not forwarded first, what is not filtered last."""
     own = range(filters, len(rows))
     order = (
         *(at for at in own if rows[at].denies),
         *active,
         *(at for at in own if not rows[at].denies),
     )
-    return engine.compile_rules([lower(rows[at], at) for at in order], compiled=compiled)
+    return [lower(rows[at], at) for at in order]
+
+
+class Asked(NamedTuple):
+    """The rules a packet is asked, in order; numbers are rows of `Prepared.rows`."""
+
+    block: list[engine.Rule]
+    simulate: list[engine.Rule]
+    rules: list[engine.Rule]
+
+
+def asked(prepared: Prepared, time: int, offset: int) -> Asked:
+    """The rules behind the tables that judge a packet at `time`."""
+    in_force, guard = prepared.in_force, prepared.guard
+    active = in_force.active(time, offset) if in_force else ()
+    filters = len(in_force.filters) if in_force else 0
+    block, simulate = (defensive.lowered(guard, time, effect) for effect in (defensive.BLOCK, defensive.SIMULATE))
+    return Asked(block, simulate, _lowered(prepared.rows[: guard.first], active, filters))
 
 
 def parts(prepared: Prepared, frames: engine.Frames, offset: int) -> Iterator[tuple[engine.Frames, Prepared]]:
