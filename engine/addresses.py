@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.fields import COLUMN, FIELD
-from engine.kernels import cells
+from engine.kernels import cells, vectors
 from engine.kernels.passes import (
     ADD,
     BUCKETS,
@@ -21,12 +21,14 @@ from engine.kernels.passes import (
     HALVES,
     LOOK_UP,
     NODE,
+    SEARCH,
     WIDE,
     WIDTH,
 )
 
 Step = tuple[int, ...]  # a row of a program, without the zeros at its end
 
+FEW = 3  # beyond so many intervals, a search in registers is quicker than comparing one edge after the other
 COMPARED = 9  # up to this many edges are compared with rather than looked up
 HALVES_OCTETS = 4 << 20  # a cross table of halves may have so many
 _WORD = 1 << 64
@@ -87,6 +89,8 @@ def of_value(
     """register (+)= the number of the interval that a field of one word lies in."""
     column, top = COLUMN[field], min(FIELD[field].unknown, 2**32 - 1)
     edge, number = merged(edge, number)
+    if (found := searched(arena, column, edge, number, register, first)) is not None:
+        return [found]
     if len(edge) <= COMPARED:
         steps = [step(FILL, register, 0, number[0])] if first and number[0] else []
         weights = np.diff(number) % 2**32
@@ -116,6 +120,8 @@ def narrow(arena: Arena, column: int, edge: Sequence[int], number: Array, regist
     """register = the number of the interval that a word lies in."""
     if len(edge) == 1:
         return [step(FILL, register, 0, number[0])]
+    if (one := searched(arena, column, edge, number, register, True)) is not None:
+        return [one]
     begin = np.array(edge, np.int64)
     if (found := halves(begin, number)) is not None:
         upper, lower, cross = found
@@ -130,6 +136,26 @@ def narrow(arena: Arena, column: int, edge: Sequence[int], number: Array, regist
         if count >= 0:
             return [step(BUCKETS, register, column, arena.put(top, "u4"), arena.put(buckets[: 3 * count], "u8"))]
         most *= 2
+
+
+def searched(
+    arena: Arena, column: int, edge: Sequence[int], number: Array, register: int, first: bool
+) -> Step | None:
+    """register (+)= the number, found in registers; None where the machine, or the many edges, do not allow it."""
+    factor = max(1, int(np.gcd.reduce(number)))
+    if not FEW < len(edge) <= 1 << vectors.MOST or int(number.max()) // factor > 0xFFFF or not vectors.quick():
+        return None
+    levels = max(vectors.LEAST, (len(edge) - 1).bit_length())
+    words, rest = vectors.room(levels)
+    table, sorted_edges = np.zeros(words + rest, np.uint32), np.full((1 << levels) - 1, 2**32 - 1, np.uint32)
+    table[0], sorted_edges[: len(edge) - 1] = 1, edge[1:]
+    for level in range(levels):
+        stride = 1 << levels - level
+        table[1 << level : 2 << level] = sorted_edges[stride // 2 - 1 :: stride]
+    interval = np.arange(1 << levels)
+    numbers = table[words:].view(np.uint16)
+    numbers[vectors.place(levels, interval)] = number[np.minimum(interval, len(edge) - 1)] // factor
+    return step(SEARCH, register, column, arena.put(table, "u4"), levels, 0 if first else 2**32 - 1, factor)
 
 
 def halves(edge: Array, number: Array) -> tuple[Array, Array, Array] | None:

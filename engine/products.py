@@ -27,23 +27,24 @@ from engine.arrays import Array
 from engine.fields import COLUMN, FIELD
 from engine.kernels import cells as loops
 from engine.kernels.passes import (
+    ADD,
     DENSE,
     DENSE_OF,
     DISPLACED,
     DISPLACED_WORDS,
     FILL,
     FINAL,
-    FINAL_RESULT,
+    FLAT,
     GATE,
     GET,
     HALVES,
-    HALVES_DENSE,
     NONE,
     NUMBERED,
     OF_LIST,
     PAGED,
     PATTERN,
     RESULT,
+    SEARCH,
     WIDE,
 )
 
@@ -84,9 +85,11 @@ def narrowed(steps: Sequence[Step]) -> list[Step]:
     for one in steps:
         if one[0] == WIDE:
             continue
-        if one[0] == DENSE and one[9] and found[-1][0] == HALVES and found[-1][1] == one[4]:
+        before = found[-1] if found else one
+        if one[0] == ADD and one[3] == 1 and before[1] == one[2] and before[0] in (SEARCH, HALVES):
             row = list(found.pop())
-            row[0], row[1], row[6], row[8] = HALVES_DENSE, one[1], one[3], one[2]
+            row[1] = one[1]
+            row[5 if before[0] == SEARCH else 6] = 2**32 - 1
             one = step(*row)
         found.append(one)
     return found
@@ -537,12 +540,10 @@ def program(of: Prepared, numbers: Array, plan: str, memory: int) -> Program:
             if plan == "two" and rules is rest and made is None:
                 raise TooLarge
             parts.append(made or displaced(held, behind, by_dest))
-    steps = list(found.steps)
     if plan == "flat":
-        steps += _flat(arena, parts[0], source, dest)
+        steps = _flat(arena, list(found.steps), parts[0], source, dest, gates)
     else:
-        steps += _parts(arena, parts, source, dest)
-    steps += gates
+        steps = [*found.steps, *_parts(arena, parts, source, dest), *gates]
     if not np.array_equal(numbers, np.arange(len(numbers))):
         table = np.concatenate([[-1], numbers]).astype(np.int32).view(np.uint32)
         steps.append(step(NUMBERED, 0, 0, arena.put(table, "u4")))
@@ -551,16 +552,29 @@ def program(of: Prepared, numbers: Array, plan: str, memory: int) -> Program:
     return Program(plan, program_of(steps), program_of(narrowed(steps)), arena.block(), arena.octets)
 
 
-def _flat(arena: Arena, part: Pairs, source: Column, dest: Column) -> list[Step]:
-    s_steps = addresses.of_address(arena, "src_addr", [source.edge[i] for i in part.s_point], part.s_number, SOURCE)
-    d_steps = addresses.of_address(arena, "dst_addr", [dest.edge[i] for i in part.d_point], part.d_number, DEST)
+def _flat(
+    arena: Arena, steps: list[Step], part: Pairs, source: Column, dest: Column, gates: list[Step]
+) -> list[Step]:
+    """Services, addresses, and from the sum of row and column to the rule; behind small lists in one pass."""
+    behind = part.behind
+    together = behind.kind == "final" and behind.tables[0].dtype == np.uint16 and _signed(behind.tables[0]) and behind.width <= 1 << 16
+    joint = None
+    if together and steps[-1][0] == GET and steps[-1][1] == steps[-1][2] == SERVICE and steps[-1][9]:
+        joint = steps.pop()[3]
+    steps += addresses.of_address(arena, "src_addr", [source.edge[i] for i in part.s_point], part.s_number, SOURCE)
+    steps += addresses.of_address(arena, "dst_addr", [dest.edge[i] for i in part.d_point], part.d_number, DEST)
     small = part.table.dtype == np.uint16
     at = arena.put(part.table, "u2" if small else "u4")
-    steps = [*s_steps, *d_steps, step(DENSE, FIRST_WORD, SOURCE, at, DEST, 0, 0, 0, 0, small)]
-    behind = part.behind
-    if behind.kind == "final" and behind.tables[0].dtype == np.uint16 and _signed(behind.tables[0]):
-        return [*steps, step(FINAL_RESULT, 0, FIRST_WORD, arena.put(behind.tables[0], "u2"), behind.width)]
-    return [*steps, *_final(arena, part, True), step(RESULT, 0, FOUND)]
+    if not together:
+        steps.append(step(DENSE, FIRST_WORD, SOURCE, at, DEST, 0, 0, 0, 0, small))
+        return [*steps, *_final(arena, part, True), step(RESULT, 0, FOUND), *gates]
+    if joint is None:
+        joint = arena.put(np.arange(behind.width), "u2")
+    gate = gates[0] if gates else step(GATE, 0, -1, 0, 0)
+    table = arena.put(behind.tables[0], "u2")
+    steps.append(step(ADD, SOURCE, DEST, 1))
+    steps.append(step(FLAT, FOUND, SOURCE, at, joint, table, behind.width, gate[2], gate[3], small, gate[4]))
+    return [*steps, *gates[1:]]
 
 
 def _signed(table: Array) -> bool:

@@ -1,0 +1,160 @@
+"""Sixteen packets at a time: the interval a word lies in, found among up to 255 edges without a load.
+
+The edges stand in registers as the levels of a binary tree, and a step of all sixteen searches is one permutation,
+one comparison and two additions. numba offers no such permutation, so the loop is written as LLVM's instructions.
+Machines without AVX-512 BW, and what is left of a batch, take the loop in Python below; both read the same table:
+
+    table  u4[room(levels)]  edges in the order of a heap, from 1: edge i has 2*i and 2*i + 1 below it; at 0 a 1; then numbers
+                             of 16 bits, that of interval i at `place(levels, i)`
+
+Compiled mode only.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+LEAST, MOST = 2, 8  # levels
+LANES = 16
+
+I = np.uint64  # noqa: E741
+U = np.uint32
+
+
+def room(levels):
+    """Words of a table: those of its edges, and of its numbers."""
+    return max(LANES, 1 << levels), max(LANES, 1 << levels - 1)
+
+
+def place(levels, interval):
+    """Where among the numbers that of an interval stands."""
+    return (interval + (1 << levels)) % max(2 * LANES, 1 << levels)
+
+
+def quick():
+    """Whether this machine can do it without loads."""
+    return "+avx512bw" in cpu_target.target_context.codegen()._tm_features
+
+
+_WORD = ir.IntType(32)
+_WORDS = ir.VectorType(_WORD, LANES)
+_SHORTS = ir.VectorType(ir.IntType(16), 2 * LANES)
+
+
+def _all(number, kind=_WORDS):
+    return ir.Constant(kind, [number] * kind.count)
+
+
+def _permuted(builder, registers, index, kind):
+    """Entry `index` of a table in registers, by lane; the bits of `index` above the table are ignored."""
+    name, many = ("d", LANES) if kind is _WORDS else ("hi", 2 * LANES)
+    at = index if kind is _WORDS else builder.bitcast(index, kind)
+    if len(registers) == 1:
+        single = f"llvm.x86.avx512.permvar.{'si' if kind is _WORDS else name}.512"
+        found = [_call(builder, single, kind, registers[0], at)]
+    else:
+        pairs = zip(registers[::2], registers[1::2], strict=True)
+        found = [_call(builder, f"llvm.x86.avx512.vpermi2var.{name}.512", kind, a, at, b) for a, b in pairs]
+    bit, index = 2 * many, index if kind is _WORDS else builder.and_(index, _all(0xFFFF))
+    if kind is not _WORDS:
+        found = [builder.bitcast(one, _WORDS) for one in found]
+    while len(found) > 1:
+        upper = builder.icmp_unsigned("!=", builder.and_(index, _all(bit)), _all(0))
+        found = [builder.select(upper, b, a) for a, b in zip(found[::2], found[1::2], strict=True)]
+        bit *= 2
+    return found[0]
+
+
+def _call(builder, name, kind, *arguments):
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(kind, [kind] * len(arguments)), name
+    )
+    return builder.call(function, arguments)
+
+
+def _registers(builder, data, first, count, kind):
+    """`count` registers of words from data[first] on."""
+    found = []
+    for k in range(count):
+        at = builder.gep(data, [builder.add(first, ir.Constant(first.type, LANES * k))])
+        found.append(builder.load(builder.bitcast(at, kind.as_pointer()), align=4))
+    return found
+
+
+def _groups(builder, levels, v, table, factor, keep, out, groups):
+    """The loop for one number of levels; all of its table in registers."""
+    edges, numbers = room(levels)
+    zero = ir.Constant(ir.IntType(64), 0)
+    heap = _registers(builder, table, zero, edges // LANES, _WORDS)
+    last = _registers(builder, table, ir.Constant(zero.type, edges), numbers // LANES, _SHORTS)
+    # 1, and not known to the compiler, which would turn one masked addition into three instructions
+    one = _splat(builder, builder.load(table))
+    with cgutils.for_range(builder, groups) as loop:
+        first = builder.mul(loop.index, ir.Constant(zero.type, LANES))
+        (word,) = _registers(builder, v, first, 1, _WORDS)
+        node = _all(1)
+        for level in range(levels):
+            low = (1 << level) // LANES
+            edge = _permuted(builder, heap[low : max(1, 2 * low)], node, _WORDS)
+            right = builder.icmp_unsigned(">=", word, edge)
+            left = builder.add(node, node)
+            node = builder.select(right, builder.add(left, one), left)
+        number = builder.and_(_permuted(builder, last, node, _SHORTS), _all(0xFFFF))
+        number = builder.mul(number, factor)
+        (before,) = _registers(builder, out, first, 1, _WORDS)
+        number = builder.add(number, builder.and_(before, keep))
+        at = builder.bitcast(builder.gep(out, [first]), _WORDS.as_pointer())
+        builder.store(number, at, align=4)
+
+
+def _splat(builder, number):
+    one = builder.insert_element(ir.Constant(_WORDS, ir.Undefined), number, _WORD(0))
+    return builder.shuffle_vector(one, ir.Constant(_WORDS, ir.Undefined), _all(0))
+
+
+@intrinsic
+def _search_groups(typing, v, table, levels, factor, keep, out):
+    """What `search` says, for as many packets as are returned: a multiple of LANES, or 0 on other machines."""
+
+    def generate(context, builder, signature, arguments):
+        v_, table_, levels_, factor_, keep_, out_ = arguments
+        if "+avx512bw" not in context.codegen()._tm_features:
+            return ir.Constant(ir.IntType(64), 0)
+        whole = arrayobj.make_array(signature.args[0])(context, builder, v_)
+        groups = builder.udiv(builder.extract_value(whole.shape, 0), ir.Constant(ir.IntType(64), LANES))
+        v_data, table_data, out_data = (
+            arrayobj.make_array(kind)(context, builder, one).data
+            for kind, one in zip((signature.args[0], signature.args[1], signature.args[5]), (v_, table_, out_), strict=True)
+        )
+        factors, keeps = _splat(builder, factor_), _splat(builder, keep_)
+        after = builder.append_basic_block("searched")
+        choice = builder.switch(levels_, after)
+        for number in range(LEAST, MOST + 1):
+            block = builder.append_basic_block(f"levels_{number}")
+            choice.add_case(ir.Constant(levels_.type, number), block)
+            builder.position_at_end(block)
+            _groups(builder, number, v_data, table_data, factors, keeps, out_data, groups)
+            builder.branch(after)
+        builder.position_at_end(after)
+        return builder.mul(groups, ir.Constant(ir.IntType(64), LANES))
+
+    return types.int64(v, table, types.int64, types.uint32, types.uint32, out), generate
+
+
+@njit(nogil=True)
+def search(v, table, levels, factor, keep, out):
+    """out[i] = factor * the number of the interval v[i] lies in, plus what out[i] & keep was."""
+    done = _search_groups(v, table, levels, factor, keep, out)
+    numbers = table[max(LANES, 1 << levels) :].view(np.uint16)
+    wrap = U(max(2 * LANES, 1 << levels) - 1)
+    for i in range(done, len(v)):
+        node = U(1)
+        for _ in range(levels):
+            node = U(node + node) + U(v[i] >= table[I(node)])
+        out[i] = U((out[i] & keep) + U(numbers[I(node & wrap)]) * factor)
