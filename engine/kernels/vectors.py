@@ -22,6 +22,7 @@ from numba.np import arrayobj
 
 LEAST, MOST = 2, 8  # levels
 LANES = 16
+ABREAST = 4  # groups of LANES whose searches are mixed, for each step of one waits for the step before
 
 I = np.uint64  # noqa: E741
 U = np.uint32
@@ -88,29 +89,36 @@ def _registers(builder, data, first, count, kind):
 
 
 def _groups(builder, levels, v, table, factor, keep, out, groups):
-    """The loop for one number of levels; all of its table in registers."""
+    """The loops for one number of levels: ABREAST groups at a time, then the rest of them one by one."""
     edges, numbers = room(levels)
-    zero = ir.Constant(ir.IntType(64), 0)
-    heap = _registers(builder, table, zero, edges // LANES, _WORDS)
-    last = _registers(builder, table, ir.Constant(zero.type, edges), numbers // LANES, _SHORTS)
+    word = groups.type
+    heap = _registers(builder, table, word(0), edges // LANES, _WORDS)
+    last = _registers(builder, table, word(edges), numbers // LANES, _SHORTS)
     # 1, and not known to the compiler, which would turn one masked addition into three instructions
     one = _splat(builder, builder.load(table))
-    with cgutils.for_range(builder, groups) as loop:
-        first = builder.mul(loop.index, ir.Constant(zero.type, LANES))
-        (word,) = _registers(builder, v, first, 1, _WORDS)
-        node = _all(1)
+
+    def some(group, count):
+        first = builder.mul(group, word(LANES))
+        words, nodes = _registers(builder, v, first, count, _WORDS), [_all(1)] * count
         for level in range(levels):
             low = (1 << level) // LANES
-            edge = _permuted(builder, heap[low : max(1, 2 * low)], node, _WORDS)
-            right = builder.icmp_unsigned(">=", word, edge)
-            left = builder.add(node, node)
-            node = builder.select(right, builder.add(left, one), left)
-        number = builder.and_(_permuted(builder, last, node, _SHORTS), _all(0xFFFF))
-        number = builder.mul(number, factor)
-        (before,) = _registers(builder, out, first, 1, _WORDS)
-        number = builder.add(number, builder.and_(before, keep))
-        at = builder.bitcast(builder.gep(out, [first]), _WORDS.as_pointer())
-        builder.store(number, at, align=4)
+            edge = [_permuted(builder, heap[low : max(1, 2 * low)], node, _WORDS) for node in nodes]
+            right = [builder.icmp_unsigned(">=", *both) for both in zip(words, edge, strict=True)]
+            left = [builder.add(node, node) for node in nodes]
+            nodes = [builder.select(r, builder.add(n, one), n) for r, n in zip(right, left, strict=True)]
+        before = _registers(builder, out, first, count, _WORDS)
+        for k, (node, was) in enumerate(zip(nodes, before, strict=True)):
+            number = builder.mul(builder.and_(_permuted(builder, last, node, _SHORTS), _all(0xFFFF)), factor)
+            at = builder.gep(out, [builder.add(first, word(LANES * k))])
+            total = builder.add(number, builder.and_(was, keep))
+            builder.store(total, builder.bitcast(at, _WORDS.as_pointer()), align=4)
+
+    together = builder.udiv(groups, word(ABREAST))
+    with cgutils.for_range(builder, together) as loop:
+        some(builder.mul(loop.index, word(ABREAST)), ABREAST)
+    done = builder.mul(together, word(ABREAST))
+    with cgutils.for_range(builder, builder.sub(groups, done)) as loop:
+        some(builder.add(done, loop.index), 1)
 
 
 def _splat(builder, number):
