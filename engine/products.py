@@ -45,7 +45,6 @@ from engine.kernels.passes import (
     PATTERN,
     RESULT,
     SEARCH,
-    WIDE,
 )
 
 ADDRESSES = ("src_addr", "dst_addr")
@@ -82,15 +81,13 @@ class Program(NamedTuple):
 def narrowed(steps: Sequence[Step]) -> list[Step]:
     """The same for packets whose addresses have no more than 32 bits, two passes that follow each other as one."""
     found: list[Step] = []
-    for one in steps:
-        if one[0] == WIDE:
-            continue
+    for one in addresses.meant(steps, addresses.SHORT):
         before = found[-1] if found else one
         if one[0] == ADD and one[3] == 1 and before[1] == one[2] and before[0] in (SEARCH, HALVES):
             row = list(found.pop())
             row[1] = one[1]
             row[5 if before[0] == SEARCH else 6] = 2**32 - 1
-            one = step(*row)
+            one = tuple(row)
         found.append(one)
     return found
 
@@ -549,20 +546,28 @@ def program(of: Prepared, numbers: Array, plan: str, memory: int) -> Program:
         steps.append(step(NUMBERED, 0, 0, arena.put(table, "u4")))
     if arena.octets > memory:
         raise TooLarge
-    return Program(plan, program_of(steps), program_of(narrowed(steps)), arena.block(), arena.octets)
+    long = addresses.meant(steps, addresses.LONG)
+    return Program(plan, program_of(long), program_of(narrowed(steps)), arena.block(), arena.octets)
 
 
-def _flat(
-    arena: Arena, steps: list[Step], part: Pairs, source: Column, dest: Column, gates: list[Step]
-) -> list[Step]:
+def _flat(arena: Arena, steps: list[Step], part: Pairs, source: Column, dest: Column, gates: list[Step]) -> list[Step]:
     """Services, addresses, and from the sum of row and column to the rule; behind small lists in one pass."""
     behind = part.behind
-    together = behind.kind == "final" and behind.tables[0].dtype == np.uint16 and _signed(behind.tables[0]) and behind.width <= 1 << 16
+    together = (
+        behind.kind == "final"
+        and behind.tables[0].dtype == np.uint16
+        and _signed(behind.tables[0])
+        and behind.width <= 1 << 16
+    )
     joint = None
     if together and steps[-1][0] == GET and steps[-1][1] == steps[-1][2] == SERVICE and steps[-1][9]:
         joint = steps.pop()[3]
-    steps += addresses.of_address(arena, "src_addr", [source.edge[i] for i in part.s_point], part.s_number, SOURCE)
-    steps += addresses.of_address(arena, "dst_addr", [dest.edge[i] for i in part.d_point], part.d_number, DEST)
+    steps += addresses.of_address(
+        arena, "src_addr", [source.edge[i] for i in part.s_point], part.s_number, SOURCE, SECOND_WORD
+    )
+    steps += addresses.of_address(
+        arena, "dst_addr", [dest.edge[i] for i in part.d_point], part.d_number, DEST, SECOND_WORD
+    )
     small = part.table.dtype == np.uint16
     at = arena.put(part.table, "u2" if small else "u4")
     if not together:
@@ -597,7 +602,9 @@ def _parts(arena: Arena, parts: list[Pairs], source: Column, dest: Column) -> li
         if max(int(one.max(initial=0)) for one in of) >= 2**31 or len(of[0]) * len(parts) >= 2**31:
             raise TooLarge
         at = arena.put(np.stack(of, 1), "u4")
-        steps += addresses.of_address(arena, field, [column.edge[i] for i in point], which * len(parts), register)
+        steps += addresses.of_address(
+            arena, field, [column.edge[i] for i in point], which * len(parts), register, SECOND_WORD
+        )
         rows.append([at + q for q in range(len(parts))])
     for q, part in enumerate(parts):
         s_row, d_row = rows[0][q], rows[1][q]

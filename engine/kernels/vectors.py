@@ -4,7 +4,7 @@ The edges stand in registers as the levels of a binary tree, and a step of all s
 one comparison and two additions. numba offers no such permutation, so the loop is written as LLVM's instructions.
 Machines without AVX-512 BW, and what is left of a batch, take the loop in Python below; both read the same table:
 
-    table  u4[room(levels)]  edges in the order of a heap, from 1: edge i has 2*i and 2*i + 1 below it; at 0 a 1; then numbers
+    table  u4[room(levels)]  1, then edges in the order of a heap: edge i has 2*i and 2*i + 1 below it; then numbers
                              of 16 bits, that of interval i at `place(levels, i)`
 
 Compiled mode only.
@@ -73,9 +73,7 @@ def _permuted(builder, registers, index, kind):
 
 
 def _call(builder, name, kind, *arguments):
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(kind, [kind] * len(arguments)), name
-    )
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * len(arguments)), name)
     return builder.call(function, arguments)
 
 
@@ -138,7 +136,9 @@ def _search_groups(typing, v, table, levels, factor, keep, out):
         groups = builder.udiv(builder.extract_value(whole.shape, 0), ir.Constant(ir.IntType(64), LANES))
         v_data, table_data, out_data = (
             arrayobj.make_array(kind)(context, builder, one).data
-            for kind, one in zip((signature.args[0], signature.args[1], signature.args[5]), (v_, table_, out_), strict=True)
+            for kind, one in zip(
+                (signature.args[0], signature.args[1], signature.args[5]), (v_, table_, out_), strict=True
+            )
         )
         factors, keeps = _splat(builder, factor_), _splat(builder, keep_)
         after = builder.append_basic_block("searched")
