@@ -6,6 +6,7 @@
 What follows depends on the shape, tried in the order of SHAPES until one is within its bounds:
 
     flat, two, parts   products of classes down to a rule, in compiled mode: see engine.products
+    scan               products of classes of addresses down to a short list of rules, asked in order: likewise
     bits               classes, bits: per class a bit row that says which rules hold, in rule order, behind a
                        summary. A packet selects a bit row per field, and the lowest bit common to all is the
                        first rule that matches. Right for any rules and quick for hundreds
@@ -33,7 +34,7 @@ _LOOKED_UP = 65_537
 _SETS = 2**31
 
 #: The shapes of a table, in the order tried.
-PRODUCTS = ("flat", "two", "parts")
+PRODUCTS = ("flat", "two", "parts", "scan")
 SHAPES = (*PRODUCTS, "bits", "list")
 
 #: Octets a table may have.

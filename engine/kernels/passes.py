@@ -31,11 +31,11 @@ NODE = 0x8000_0000  # an entry of a tree of 64-bit words that is a node, and no 
 OPERATIONS = (
     "fill", "add", "compare", "look_up", "get", "halves", "buckets", "wide", "dense", "dense_of", "displaced",
     "displaced_words", "of_list", "final", "pattern", "paged", "result", "numbered",
-    "search", "flat", "gate",
+    "search", "flat", "gate", "scan",
 )  # fmt: skip
 (
     FILL, ADD, COMPARE, LOOK_UP, GET, HALVES, BUCKETS, WIDE, DENSE, DENSE_OF, DISPLACED,
-    DISPLACED_WORDS, OF_LIST, FINAL, PATTERN, PAGED, RESULT, NUMBERED, SEARCH, FLAT, GATE,
+    DISPLACED_WORDS, OF_LIST, FINAL, PATTERN, PAGED, RESULT, NUMBERED, SEARCH, FLAT, GATE, SCAN,
 ) = range(len(OPERATIONS))  # fmt: skip
 
 I = np.uint64  # noqa: E741  an index that cannot be negative costs no test
@@ -282,6 +282,27 @@ def paged(a, more, service, table, lists, pages, first, out):
 
 
 @inner
+def scan(a, lists, begin, test, value, n, p, first, out):
+    """out = min(out, the first rule of a list all of whose tests hold): column, low and high of each."""
+    for i in range(len(out)):
+        best = U(NONE) if first else out[i]
+        j = I(a[i])
+        while lists[j] < best:  # NONE ends a list
+            r = I(lists[j])
+            t = I(3) * I(begin[r])
+            end = I(3) * I(begin[r + I(1)])
+            while t < end:
+                v = value[I(test[t]) * I(n) + I(p + i)]
+                if (v < test[t + I(1)]) | (v > test[t + I(2)]):
+                    break
+                t += I(3)
+            if t >= end:
+                best = lists[j]
+            j += I(1)
+        out[i] = best
+
+
+@inner
 def result(a, status, out):
     for i in range(len(out)):
         c = np.int32(a[i])
@@ -455,6 +476,8 @@ def run(value, status, n, begin, end, program, arena, scratch, rule):
                 elif op == PAGED:
                     more = scratch[program[at + 7] * BLOCK : program[at + 7] * BLOCK + e]
                     paged(a, more, service, t2[x:], t4[y:], t4[z:], w != 0, out)
+                elif op == SCAN:
+                    scan(a, t4[x:], t4[y:], t4[z:], value, n, p, w != 0, out)
                 elif op == ADD:
                     add(a, U(x), out)
                 elif op == FILL:
