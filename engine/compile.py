@@ -37,6 +37,9 @@ _SETS = 2**31
 PRODUCTS = ("flat", "two", "parts", "scan")
 SHAPES = (*PRODUCTS, "bits", "list")
 
+#: So many rules are a list in plain mode: asking each takes less time than finding the bit row of every field.
+FEW = 12
+
 #: Octets a table may have.
 MEMORY = 2**26
 
@@ -89,7 +92,8 @@ def compile_rules(
         found = products.planned(tested, edges, live, number, [s for s in shapes if s in PRODUCTS], memory)
         if found is not None:
             return MatchTable(found.plan, found, number, found.octets, compiled, fields=tuple(tested))
-    if "bits" in shapes and (rows := _bit_rows(tested, edges, len(rules), compiled, memory)) is not None:
+    few = not compiled and len(rules) <= FEW and "list" in shapes
+    if not few and "bits" in shapes and (rows := _bit_rows(tested, edges, len(rules), compiled, memory)) is not None:
         return MatchTable("bits", rows, number, _octets_of(rows), compiled, fields=tuple(tested))
     listing = listed(tested, len(rules), compiled)
     octets = 4 * len(listing.begin) + 4 * len(listing.test)
@@ -113,9 +117,9 @@ def possible(tested: dict[str, dict[int, Span]], rules: int) -> list[int]:
 
 
 def listed(tested: dict[str, dict[int, Span]], rules: int, compiled: bool) -> Listing:
-    """All tests of all rules, rule by rule."""
+    """All tests of all rules, rule by rule; those of one word first, which are soon asked, the version last of them."""
     tests: list[list[int]] = [[] for _ in range(rules)]
-    for field, of in tested.items():
+    for field, of in sorted(tested.items(), key=lambda one: (FIELD[one[0]].words, one[0] == "version")):
         words, top = FIELD[field].words, _top(field)
         for r, (low, high) in of.items():
             ends = (low, high) if low <= high else (top, 0)
