@@ -10,7 +10,10 @@ Machines without AVX-512 BW, and what is left of a batch, take the loop in Pytho
 Compiled mode only.
 """
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# A kernel has no types but those its docstring gives, and llvmlite has none.
+
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -28,19 +31,24 @@ I = np.uint64  # noqa: E741
 U = np.uint32
 
 
-def room(levels):
+def room(levels: int) -> tuple[int, int]:
     """Words of a table: those of its edges, and of its numbers."""
     return max(LANES, 1 << levels), max(LANES, 1 << levels - 1)
 
 
-def place(levels, interval):
+def place(levels: int, interval: Any) -> Any:
     """Where among the numbers that of an interval stands."""
     return (interval + (1 << levels)) % max(2 * LANES, 1 << levels)
 
 
-def quick():
+def quick() -> bool:
     """Whether this machine can do it without loads."""
-    return "+avx512bw" in cpu_target.target_context.codegen()._tm_features
+    return _able(cpu_target.target_context.codegen())
+
+
+def _able(codegen: Any) -> bool:
+    """Whether what numba compiles may use these instructions."""
+    return "+avx512bw" in getattr(codegen, "_tm_features", "")
 
 
 _WORD = ir.IntType(32)
@@ -130,7 +138,7 @@ def _search_groups(typing, v, table, levels, factor, keep, out):
 
     def generate(context, builder, signature, arguments):
         v_, table_, levels_, factor_, keep_, out_ = arguments
-        if "+avx512bw" not in context.codegen()._tm_features:
+        if not _able(context.codegen()):
             return ir.Constant(ir.IntType(64), 0)
         whole = arrayobj.make_array(signature.args[0])(context, builder, v_)
         groups = builder.udiv(builder.extract_value(whole.shape, 0), ir.Constant(ir.IntType(64), LANES))
