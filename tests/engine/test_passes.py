@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_classify import any_packets, headers_of, rule_sets
 from test_shapes import answers, difficult, edges_of, reference
 
 import engine
@@ -155,8 +156,6 @@ def test_compile_rules__many_services_are_short_lists_searched():
         for r in chosen
         for off in (0, 1)
     ]
-    from test_classify import headers_of
-
     expected = []
     for packet in packets:
         holds = (r.number for r in rules if all(t.low <= packet.get(t.field, 0) <= t.high for t in r.tests))
@@ -167,3 +166,35 @@ def test_compile_rules__many_services_are_short_lists_searched():
 def test_compile_rules__long_lists_are_not_searched():
     rules = [Rule(r, (Test("dst_port", r, r), Test("src_port", r, 65535))) for r in range(9000)]
     assert engine.compile_rules(rules, True, shapes=("scan", "list")).shape == "list"
+
+
+@pytest.mark.parametrize("shape", ["bits", "index", "list"])
+@given(difficult, rule_sets, any_packets)
+@settings(max_examples=40)
+def test_shapes__of_plain_mode(shape, rules, others, some_packets):
+    for given_rules, packets in ((rules, edges_of(rules)), (others, some_packets)):
+        table = engine.compile_rules(given_rules, False, shapes=(shape,))
+        expected = [reference(packet, given_rules) for packet in packets]
+        assert engine.classify(headers_of(packets, False), table).tolist() == expected
+
+
+def test_compile_rules__plain_mode_takes_a_list_for_few_and_an_index_for_very_many():
+    rules = services(20_000)
+    assert engine.compile_rules(rules[:12], False).shape == "list"
+    assert engine.compile_rules(rules[:100], False).shape == "bits"
+    table = engine.compile_rules(rules, False)
+    assert table.shape == "index"
+    packets = [{test.field: test.low for test in rule.tests} | {"status": "complete"} for rule in rules[::1999]]
+    compiled = engine.classify(headers_of(packets, True), engine.compile_rules(rules, True)).tolist()
+    assert engine.classify(headers_of(packets, False), table).tolist() == compiled
+
+
+def test_index__a_rule_stands_where_it_has_fewest_neighbours():
+    from engine.compile import intervals, spans
+    from engine.index import indexed
+
+    rules = [Rule(r, (Test("proto", 6, 6), Test("dst_port", r, r))) for r in range(9)] + [Rule(9)]
+    tested = spans(rules)
+    made = indexed(tested, {"proto": intervals(tested["proto"], 256), "dst_port": [*range(10)]}, 10)
+    assert [(side.column, side.rules) for side in made.sides] == [(COLUMN["dst_port"], [[r] for r in range(9)] + [[]])]
+    assert made.rest == [9]
