@@ -92,7 +92,7 @@ def of_value(
     """register (+)= the number of the interval that a field of one word lies in."""
     column, top = COLUMN[field], min(FIELD[field].unknown, 2**32 - 1)
     edge, number = merged(edge, number)
-    if (found := searched(arena, column, edge, number, register, first)) is not None:
+    if len(edge) > FEW and (found := searched(arena, column, edge, number, register, first)) is not None:
         return [found]
     if len(edge) <= COMPARED:
         steps = [step(FILL, register, 0, number[0])] if first and number[0] else []
@@ -116,7 +116,9 @@ def of_address(arena: Arena, field: str, edge: Sequence[int], number: Array, reg
     edge, number = merged(edge, number)
     short = sum(1 for one in edge if one < 2**32)
     steps = narrow(arena, COLUMN[field] + 3, edge[:short], number[:short], register)
-    if sum(1 for one in edge if one <= 2**32) < len(edge) and (levels := by_word(edge, number)) is not None:
+    factor = max(1, int(np.gcd.reduce(number))) if int(number.max()) > 0xFFFF else 1
+    long = sum(1 for one in edge if one <= 2**32) < len(edge)
+    if long and (levels := by_word(edge, number // factor)) is not None:
         chain = []
         for word, (cuts, columns, table) in enumerate(levels):
             if not word:
@@ -126,6 +128,8 @@ def of_address(arena: Arena, field: str, edge: Sequence[int], number: Array, reg
             small = int(table.max(initial=0)) < 65536
             at = arena.put(table, "u2" if small else "u4")
             chain.append(step(DENSE, register, register, at, spare, 0, 0, 0, 0, small))
+        if factor > 1:
+            chain.append(step(ADD, register, register, factor - 1))
         return [*(only(SHORT, one) for one in steps), *(only(LONG, one) for one in chain)]
     return [*steps, only(LONG, beyond(arena, COLUMN[field], edge, number, register))]
 
@@ -220,7 +224,7 @@ def narrow(arena: Arena, column: int, edge: Sequence[int], number: Array, regist
 def searched(arena: Arena, column: int, edge: Sequence[int], number: Array, register: int, first: bool) -> Step | None:
     """register (+)= the number, found in registers; None where the machine, or the many edges, do not allow it."""
     factor = max(1, int(np.gcd.reduce(number)))
-    if not FEW < len(edge) <= 1 << vectors.MOST or int(number.max()) // factor > 0xFFFF or not vectors.quick():
+    if not 1 < len(edge) <= 1 << vectors.MOST or int(number.max()) // factor > 0xFFFF or not vectors.quick():
         return None
     levels = max(vectors.LEAST, (len(edge) - 1).bit_length())
     words, rest = vectors.room(levels)

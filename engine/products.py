@@ -87,7 +87,7 @@ def narrowed(steps: Sequence[Step]) -> list[Step]:
     found: list[Step] = []
     for one in addresses.meant(steps, addresses.SHORT):
         before = found[-1] if found else one
-        if one[0] == ADD and one[3] == 1 and before[1] == one[2] and before[0] in (SEARCH, HALVES):
+        if one[0] == ADD and one[2] != one[1] and one[3] == 1 and before[1] == one[2] and before[0] in (SEARCH, HALVES):
             row = list(found.pop())
             row[1] = one[1]
             row[5 if before[0] == SEARCH else 6] = 2**32 - 1

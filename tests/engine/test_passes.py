@@ -36,7 +36,7 @@ def search_of(edge, number, values, before, first):
 
 
 @given(
-    st.sets(words.filter(bool), min_size=3, max_size=255),
+    st.sets(words.filter(bool), min_size=1, max_size=255),
     st.lists(words, max_size=150),
     st.integers(1, 70_000),
     st.booleans(),
@@ -55,7 +55,7 @@ def test_search__finds_the_interval_in_registers_and_in_what_is_left(inner, valu
 
 def test_search__is_left_alone_where_edges_or_numbers_are_too_many():
     for edge, number in (
-        ([0, 1], [0, 1]),
+        ([0], [7]),
         (list(range(257)), list(range(257))),
         (list(range(9)), [1, *range(70_000, 70_008)]),
     ):
