@@ -12,23 +12,28 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.fields import COLUMN, FIELD
-from engine.kernels import cells
+from engine.kernels import cells, vectors
 from engine.kernels.passes import (
     ADD,
     BUCKETS,
     COMPARE,
+    DENSE,
     FILL,
     HALVES,
     LOOK_UP,
     NODE,
+    SEARCH,
     WIDE,
     WIDTH,
 )
 
 Step = tuple[int, ...]  # a row of a program, without the zeros at its end
 
+FEW = 3  # beyond so many intervals, a search in registers is quicker than comparing one edge after the other
 COMPARED = 9  # up to this many edges are compared with rather than looked up
 HALVES_OCTETS = 4 << 20  # a cross table of halves may have so many
+BY_WORD = 1 << 22  # entries of a table that joins a word of an address to those before
+SHORT, LONG = 1, 2
 _WORD = 1 << 64
 
 
@@ -87,6 +92,8 @@ def of_value(
     """register (+)= the number of the interval that a field of one word lies in."""
     column, top = COLUMN[field], min(FIELD[field].unknown, 2**32 - 1)
     edge, number = merged(edge, number)
+    if len(edge) > FEW and (found := searched(arena, column, edge, number, register, first)) is not None:
+        return [found]
     if len(edge) <= COMPARED:
         steps = [step(FILL, register, 0, number[0])] if first and number[0] else []
         weights = np.diff(number) % 2**32
@@ -104,18 +111,100 @@ def of_value(
     return [*narrow(arena, column, edge, number, spare), step(ADD, register, spare, 1)]
 
 
-def of_address(arena: Arena, field: str, edge: Sequence[int], number: Array, register: int) -> list[Step]:
-    """register = the number of the interval that an address lies in: by its last word, then those that are longer."""
+def of_address(arena: Arena, field: str, edge: Sequence[int], number: Array, register: int, spare: int) -> list[Step]:
+    """register = the number of the interval that an address lies in; two ways, see `only`."""
     edge, number = merged(edge, number)
     short = sum(1 for one in edge if one < 2**32)
     steps = narrow(arena, COLUMN[field] + 3, edge[:short], number[:short], register)
-    return [*steps, beyond(arena, COLUMN[field], edge, number, register)]
+    factor = max(1, int(np.gcd.reduce(number))) if int(number.max()) > 0xFFFF else 1
+    long = sum(1 for one in edge if one <= 2**32) < len(edge)
+    if long and (levels := by_word(edge, number // factor)) is not None:
+        chain = []
+        for word, (cuts, columns, table) in enumerate(levels):
+            if not word:
+                chain += narrow(arena, COLUMN[field], cuts, table[columns], register)
+                continue
+            chain += narrow(arena, COLUMN[field] + word, cuts, columns, spare)
+            small = int(table.max(initial=0)) < 65536
+            at = arena.put(table, "u2" if small else "u4")
+            chain.append(step(DENSE, register, register, at, spare, 0, 0, 0, 0, small))
+        if factor > 1:
+            chain.append(step(ADD, register, register, factor - 1))
+        return [*(only(SHORT, one) for one in steps), *(only(LONG, one) for one in chain)]
+    return [*steps, only(LONG, beyond(arena, COLUMN[field], edge, number, register))]
+
+
+def only(packets: int, one: Step) -> Step:
+    """The same step, for batches in which no address has more than 32 bits (SHORT), or for the others (LONG)."""
+    return (*one, *[0] * (WIDTH - 1 - len(one)), packets)
+
+
+def meant(steps: Sequence[Step], packets: int) -> list[Step]:
+    """The steps that are for such batches."""
+    return [one for one in steps if len(one) < WIDTH or one[WIDTH - 1] in (0, packets)]
+
+
+def by_word(edge: Sequence[int], number: Array) -> list[tuple[list[int], Array, Array]] | None:
+    """An interval map of addresses as one of each word: (cuts, column of each, table of state + column).
+
+    What is left of the map once a word is read is a state; equal ones, as of subnets with the same hosts, are one. A
+    table has a row per state; its entries are the rows of the next word's, and those of the last word numbers. None
+    where tables are large.
+    """
+    states: list[tuple[Sequence[int], Sequence[int]]] = [(edge, number.tolist())]
+    levels: list[tuple[list[int], Array, Array]] = []
+    for bits in (96, 64, 32, 0):
+        known: dict[tuple[Sequence[int], Sequence[int]], int] = {}
+        rows = [_of_state(edges, numbers, bits, known) for edges, numbers in states]
+        cuts = np.unique(np.concatenate([np.array(at, np.int64) for at, _ in rows]))
+        if len(rows) * len(cuts) > BY_WORD:
+            return None
+        table = np.empty((len(rows), len(cuts)), np.int64)
+        for row, (at, entries) in zip(table, rows, strict=True):
+            row[:] = np.array(entries)[np.searchsorted(at, cuts, "right") - 1]
+        across, columns = distinct_rows(np.ascontiguousarray(table.T))
+        levels.append((cuts.tolist(), columns, np.ascontiguousarray(across.T)))
+        states = list(known)
+    if sum(table.size * (2 if table.max() < 65536 else 4) for _, _, table in levels) > HALVES_OCTETS:
+        return None
+    widths = [table.shape[1] for _, _, table in levels[1:]] + [1]
+    return [
+        (cuts, columns, (table * width).ravel()) for (cuts, columns, table), width in zip(levels, widths, strict=True)
+    ]
+
+
+def _of_state(
+    edges: Sequence[int], numbers: Sequence[int], bits: int, known: dict[tuple[Sequence[int], Sequence[int]], int]
+) -> tuple[list[int], list[int]]:
+    """Where a state's next word changes what is left, and from there the state, by number, or the last number."""
+    cuts: list[int] = []
+    entries: list[int] = []
+
+    def add(cut: int, rest: Sequence[int], of: Sequence[int]) -> None:
+        cuts.append(cut)
+        entries.append(known.setdefault((tuple(rest), tuple(of)), len(known)) if bits else of[0])
+
+    i, top, mask = 0, (1 << 32) - 1, (1 << bits) - 1
+    while i < len(edges):
+        word, j = edges[i] >> bits, i + 1
+        while j < len(edges) and edges[j] >> bits == word:
+            j += 1
+        rest, of = [one & mask for one in edges[i:j]], list(numbers[i:j])
+        if rest[0]:
+            rest, of = [0, *rest], [numbers[i - 1], *of]
+        add(word, rest, of)
+        if len(rest) > 1 and word < top and (j == len(edges) or edges[j] >> bits > word + 1):
+            add(word + 1, [0], of[-1:])
+        i = j
+    return cuts, entries
 
 
 def narrow(arena: Arena, column: int, edge: Sequence[int], number: Array, register: int) -> list[Step]:
     """register = the number of the interval that a word lies in."""
     if len(edge) == 1:
         return [step(FILL, register, 0, number[0])]
+    if (one := searched(arena, column, edge, number, register, True)) is not None:
+        return [one]
     begin = np.array(edge, np.int64)
     if (found := halves(begin, number)) is not None:
         upper, lower, cross = found
@@ -130,6 +219,24 @@ def narrow(arena: Arena, column: int, edge: Sequence[int], number: Array, regist
         if count >= 0:
             return [step(BUCKETS, register, column, arena.put(top, "u4"), arena.put(buckets[: 3 * count], "u8"))]
         most *= 2
+
+
+def searched(arena: Arena, column: int, edge: Sequence[int], number: Array, register: int, first: bool) -> Step | None:
+    """register (+)= the number, found in registers; None where the machine, or the many edges, do not allow it."""
+    factor = max(1, int(np.gcd.reduce(number)))
+    if not 1 < len(edge) <= 1 << vectors.MOST or int(number.max()) // factor > 0xFFFF or not vectors.quick():
+        return None
+    levels = max(vectors.LEAST, (len(edge) - 1).bit_length())
+    words, rest = vectors.room(levels)
+    table, sorted_edges = np.zeros(words + rest, np.uint32), np.full((1 << levels) - 1, 2**32 - 1, np.uint32)
+    table[0], sorted_edges[: len(edge) - 1] = 1, edge[1:]
+    for level in range(levels):
+        stride = 1 << levels - level
+        table[1 << level : 2 << level] = sorted_edges[stride // 2 - 1 :: stride]
+    interval = np.arange(1 << levels)
+    numbers = table[words:].view(np.uint16)
+    numbers[vectors.place(levels, interval)] = number[np.minimum(interval, len(edge) - 1)] // factor
+    return step(SEARCH, register, column, arena.put(table, "u4"), levels, 0 if first else 2**32 - 1, factor)
 
 
 def halves(edge: Array, number: Array) -> tuple[Array, Array, Array] | None:

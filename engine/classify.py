@@ -11,6 +11,7 @@ from engine.arrays import Array, as_array, blank, is_compiled, zeros
 from engine.compile import BitRows, Listing, MatchTable
 from engine.fields import COLUMN, COLUMNS, FIELD
 from engine.headers import Headers
+from engine.index import Index, look_through
 
 BLOCK = 8192  # packets whose bit rows are looked up before they are met: both stay in a near cache
 SHARED = 4096  # packets a thread gets at least
@@ -108,6 +109,8 @@ def _part(headers: Headers, table: MatchTable, rule: Array, begin: int, end: int
         block = BLOCK if table.compiled else n
         for p in range(begin, end, max(block, 1)):
             _of_bits(headers, body, table.number, rule, p, min(p + block, end))
+    elif isinstance(body, Index):
+        look_through(body, headers.value, headers.status, n, begin, end, table.number, rule)
     elif isinstance(body, Listing):
         search_list(headers.value, headers.status, n, begin, end, body.begin, body.test, table.number, rule)
     else:

@@ -6,9 +6,11 @@
 What follows depends on the shape, tried in the order of SHAPES until one is within its bounds:
 
     flat, two, parts   products of classes down to a rule, in compiled mode: see engine.products
+    scan               products of classes of addresses down to a short list of rules, asked in order: likewise
     bits               classes, bits: per class a bit row that says which rules hold, in rule order, behind a
                        summary. A packet selects a bit row per field, and the lowest bit common to all is the
                        first rule that matches. Right for any rules and quick for hundreds
+    index              buckets of rules by the interval of one field each, in plain mode: see engine.index
     list               the tests of all rules in a row, asked in order: slow, and no larger than the rules
 
 A set of rules is an int in the passes of `bits` but the last. Sizes are computed before tables are made, so
@@ -23,6 +25,7 @@ from engine.fields import COLUMN, FIELD, FIELDS
 from engine.rules import Rule
 
 if TYPE_CHECKING:
+    from engine.index import Index
     from engine.products import Program
 
 Span = tuple[int, int]  # low, high; low > high for none
@@ -33,8 +36,14 @@ _LOOKED_UP = 65_537
 _SETS = 2**31
 
 #: The shapes of a table, in the order tried.
-PRODUCTS = ("flat", "two", "parts")
-SHAPES = (*PRODUCTS, "bits", "list")
+PRODUCTS = ("flat", "two", "parts", "scan")
+SHAPES = (*PRODUCTS, "bits", "index", "list")
+
+#: So many rules are a list in plain mode: asking each takes less time than finding the bit row of every field.
+FEW = 12
+
+#: Octets of an index per test, at most: a tuple of four, its place in a list, and a bucket's share.
+INDEXED = 160
 
 #: Octets a table may have.
 MEMORY = 2**26
@@ -66,7 +75,7 @@ class MatchTable(NamedTuple):
     """Rules in the form `classify` reads."""
 
     shape: str
-    body: "Program | BitRows | Listing"
+    body: "Program | BitRows | Index | Listing"
     number: Array  # i4[rules]  the callers' numbers
     octets: int  # of the tables
     compiled: bool
@@ -88,8 +97,14 @@ def compile_rules(
         found = products.planned(tested, edges, live, number, [s for s in shapes if s in PRODUCTS], memory)
         if found is not None:
             return MatchTable(found.plan, found, number, found.octets, compiled, fields=tuple(tested))
-    if "bits" in shapes and (rows := _bit_rows(tested, edges, len(rules), compiled, memory)) is not None:
+    few = not compiled and len(rules) <= FEW and "list" in shapes
+    if not few and "bits" in shapes and (rows := _bit_rows(tested, edges, len(rules), compiled, memory)) is not None:
         return MatchTable("bits", rows, number, _octets_of(rows), compiled, fields=tuple(tested))
+    if not few and not compiled and "index" in shapes and INDEXED * sum(map(len, tested.values())) <= memory:
+        from engine.index import indexed
+
+        body, octets = indexed(tested, edges, len(rules)), INDEXED * sum(map(len, tested.values()))
+        return MatchTable("index", body, number, octets, compiled, fields=tuple(tested))
     listing = listed(tested, len(rules), compiled)
     octets = 4 * len(listing.begin) + 4 * len(listing.test)
     return MatchTable("list", listing, number, octets, compiled, fields=tuple(tested))
@@ -112,9 +127,9 @@ def possible(tested: dict[str, dict[int, Span]], rules: int) -> list[int]:
 
 
 def listed(tested: dict[str, dict[int, Span]], rules: int, compiled: bool) -> Listing:
-    """All tests of all rules, rule by rule."""
+    """All tests of all rules, rule by rule; those of one word first, which are soon asked, the version last of them."""
     tests: list[list[int]] = [[] for _ in range(rules)]
-    for field, of in tested.items():
+    for field, of in sorted(tested.items(), key=lambda one: (FIELD[one[0]].words, one[0] == "version")):
         words, top = FIELD[field].words, _top(field)
         for r, (low, high) in of.items():
             ends = (low, high) if low <= high else (top, 0)
@@ -135,6 +150,8 @@ def _bit_rows(
     summaries = (words + 31) // 32
     row = summaries + words
     classed, octets = {}, 0
+    if 2 * row * sum(map(len, edges.values())) > memory:  # with a class per four intervals; seldom so few
+        return None
     for field, of in tested.items():
         if rules * len(edges[field]) // 8 > _SETS:
             return None

@@ -10,8 +10,9 @@
 
 One part with all rules is the quickest as long as its pairs fit (`flat`). Beyond that the rules are parted by
 whether source and destination are wide: `two` parts if those with a wide one have few classes, else up to four
-(`parts`). The first of all parts wins. Sizes are computed before tables are made: TooLarge asks for the next
-plan. Compiled mode only.
+(`parts`). The first of all parts wins. Rules with thousands of different services have no service classes: there
+the lists of cells are searched in order (`scan`), as long as addresses leave them short. Sizes are computed before
+tables are made: TooLarge asks for the next plan. Compiled mode only.
 """
 
 from __future__ import annotations
@@ -27,28 +28,29 @@ from engine.arrays import Array
 from engine.fields import COLUMN, FIELD
 from engine.kernels import cells as loops
 from engine.kernels.passes import (
+    ADD,
     DENSE,
     DENSE_OF,
     DISPLACED,
     DISPLACED_WORDS,
     FILL,
     FINAL,
-    FINAL_RESULT,
+    FLAT,
     GATE,
     GET,
     HALVES,
-    HALVES_DENSE,
     NONE,
     NUMBERED,
     OF_LIST,
     PAGED,
     PATTERN,
     RESULT,
-    WIDE,
+    SCAN,
+    SEARCH,
 )
 
 ADDRESSES = ("src_addr", "dst_addr")
-PLANS = ("flat", "two", "parts")
+PLANS = ("flat", "two", "parts", "scan")
 
 CELLS = 24_000_000  # so many cells are listed at most
 MARKS = 400_000_000  # so many steps a cross of service classes may take
@@ -61,6 +63,8 @@ PART_OCTETS = 128 << 10  # of the finals of one part of several
 DENSE_OCTETS = 1 << 20  # of the pairs of one part of several
 PATTERN_OCTETS = 128 << 10  # larger patterns are cut in pages
 PAGE = 32
+SERVICES = 8192  # so many different services are classed at most
+SCANNED = 96  # rules of a list, as a mean over cells by their length
 
 #: Registers of the program.
 SERVICE, SOURCE, DEST, FOUND, FIRST_WORD, SECOND_WORD = range(6)
@@ -81,13 +85,13 @@ class Program(NamedTuple):
 def narrowed(steps: Sequence[Step]) -> list[Step]:
     """The same for packets whose addresses have no more than 32 bits, two passes that follow each other as one."""
     found: list[Step] = []
-    for one in steps:
-        if one[0] == WIDE:
-            continue
-        if one[0] == DENSE and one[9] and found[-1][0] == HALVES and found[-1][1] == one[4]:
+    for one in addresses.meant(steps, addresses.SHORT):
+        before = found[-1] if found else one
+        if one[0] == ADD and one[2] != one[1] and one[3] == 1 and before[1] == one[2] and before[0] in (SEARCH, HALVES):
             row = list(found.pop())
-            row[0], row[1], row[6], row[8] = HALVES_DENSE, one[1], one[3], one[2]
-            one = step(*row)
+            row[1] = one[1]
+            row[5 if before[0] == SEARCH else 6] = 2**32 - 1
+            one = tuple(row)
         found.append(one)
     return found
 
@@ -124,10 +128,10 @@ class Cells(NamedTuple):
 class Finals(NamedTuple):
     """Lists by number, 0 the empty one, and the tables that lead from a list and a service class to a rule."""
 
-    kind: str  # final or pattern
-    of_cell: Array  # i8  the number of each cell's list
-    width: int  # final: words of a list; pattern: 1
-    words: Array  # u4[lists + 1, 2]  pattern: where the pattern begins, where the list
+    kind: str  # final, pattern or scan
+    of_cell: Array  # i8  the number of each cell's list; scan: where it begins
+    width: int  # final: words of a list; else 1
+    words: Array  # u4[lists + 1, 2]  pattern: where the pattern begins, where the list; scan: where all tests are
     tables: tuple[Array, ...]
     count: int  # type: ignore[assignment]  # hides tuple.count
 
@@ -193,6 +197,8 @@ def services(arena: Arena, of: Mapping[str, Column], rules: int) -> Services:
         spec = spec.ravel()
     _, sample = np.unique(spec, return_index=True)
     specs = len(sample)
+    if specs > SERVICES:
+        raise TooLarge
     steps: list[Step] = []
     holds = np.ones((specs, 1), np.uint8)
     table = np.zeros(1, np.int64)  # from the joint number in SERVICE to the class so far
@@ -224,10 +230,8 @@ def services(arena: Arena, of: Mapping[str, Column], rules: int) -> Services:
         weight = holds.astype(np.float32)
         shared = weight @ weight.T
         cover = (shared >= np.diag(shared)[None, :]).astype(np.uint8)
-    elif specs <= 8192:
-        cover = np.eye(specs, dtype=np.uint8)
     else:
-        raise TooLarge
+        cover = np.eye(specs, dtype=np.uint8)
     return Services(spec.astype(np.int32), holds, cover, tuple(steps))
 
 
@@ -240,8 +244,8 @@ def _at(point: Array, value: Array, where: Array) -> Array:
     return value[np.searchsorted(point, where, "right") - 1]
 
 
-def cells(rules: Array, source: Column, dest: Column, of: Services) -> Cells:
-    """The pairs of classes of these rules, those in which none holds left out."""
+def cells(rules: Array, source: Column, dest: Column, of: Services | None) -> Cells:
+    """The pairs of classes of these rules, those in which none holds left out; not pruned without services."""
     sides = []
     for column in (source, dest):
         first, after = column.first[rules], column.after[rules]
@@ -267,8 +271,10 @@ def cells(rules: Array, source: Column, dest: Column, of: Services) -> Cells:
     return Cells(s_point, s_class, d_point, d_class, ns, nd, cell[begin], kept, start)
 
 
-def _pruned(rules: Array, start: Array, of: Services) -> tuple[Array, Array]:
+def _pruned(rules: Array, start: Array, of: Services | None) -> tuple[Array, Array]:
     start = start.astype(np.int64)
+    if of is None:
+        return rules, start
     kept, kept_start = np.empty_like(rules), np.empty_like(start)
     count = loops.prune(rules, start, of.spec, of.cover.ravel(), len(of.cover), kept, kept_start)
     return kept[:count].copy(), kept_start
@@ -361,18 +367,18 @@ def displaced(of: Cells, behind: Finals, by_dest: bool) -> Pairs:
     held, place, slack = column[cell], np.zeros(len(kept), np.int64), 4
     while True:
         room = len(held) * slack + 2 * len(used) + len(kept) + 64
-        free = np.zeros(room, np.uint8), np.zeros(room, np.uint8)
+        free = np.arange(room, dtype=np.int32), np.zeros(room, np.uint8), np.zeros(2 * len(used), np.int64)
         size = loops.displace(first, held, np.argsort(-length, kind="stable"), *free, place)
         if size >= 0:
             break
         slack *= 2
-    words = 2 if behind.kind == "final" else 4
+    words = 4 if behind.kind == "pattern" else 2
     if (size + len(used) + 2) * words >= 2**31:
         raise TooLarge
     table = np.zeros((size + len(used) + 2, words), np.uint32)
     slot, owner = np.repeat(place, length) + held, np.repeat(place, length)
     table[slot, 0] = owner
-    if behind.kind == "final":
+    if behind.kind != "pattern":
         table[slot, 1] = number[cell] * behind.width
     else:
         table[slot, 1:3] = behind.words[number[cell]]
@@ -466,14 +472,19 @@ def planned(
     """The program of the first plan that fits, or None."""
     if not live:
         return None
-    of = columns(spans, edges, len(numbers))
+    of, rules = columns(spans, edges, len(numbers)), np.array(live, np.int64)
+    common = None
     try:
-        common = prepared(of, np.array(live, np.int64), len(numbers))
+        if plans != ["scan"]:
+            common = prepared(of, rules, len(numbers))
     except TooLarge:
-        return None
+        pass
     for plan in plans:
         try:
-            return program(common, numbers, plan, memory)
+            if plan == "scan":
+                return scanned(of, spans, rules, numbers, memory)
+            if common is not None:
+                return program(common, numbers, plan, memory)
         except TooLarge:
             continue
     return None
@@ -537,30 +548,101 @@ def program(of: Prepared, numbers: Array, plan: str, memory: int) -> Program:
             if plan == "two" and rules is rest and made is None:
                 raise TooLarge
             parts.append(made or displaced(held, behind, by_dest))
-    steps = list(found.steps)
     if plan == "flat":
-        steps += _flat(arena, parts[0], source, dest)
+        steps = _flat(arena, list(found.steps), parts[0], source, dest, gates)
     else:
-        steps += _parts(arena, parts, source, dest)
-    steps += gates
+        steps = [*found.steps, *_parts(arena, parts, source, dest), *gates]
+    return _finished(arena, plan, steps, numbers, memory)
+
+
+def scanned(
+    of: Mapping[str, Column],
+    spans: Mapping[str, Mapping[int, tuple[int, int]]],
+    live: Array,
+    numbers: Array,
+    memory: int,
+) -> Program:
+    """The program that searches the rules of a packet's cell in order, part by part; TooLarge where lists are long."""
+    arena, untested = Arena(), Column([0], np.zeros(len(numbers), np.int64), np.ones(len(numbers), np.int64))
+    source, dest = (of.get(field, untested) for field in ADDRESSES)
+    begin, tests = _tests(of, spans, len(numbers))
+    words = np.array([[arena.put(begin, "u4"), arena.put(tests, "u4")]])
+    parts = []
+    parted = partition({"src_addr": source, "dst_addr": dest}, live)
+    for rules, by_dest in zip(parted, (False, False, True, False), strict=True):
+        if len(rules):
+            held = cells(rules, source, dest, None)
+            length = np.diff(held.start)
+            if float((length * length).sum()) > SCANNED * float(length.sum()):
+                raise TooLarge
+            behind = _lists(held, words)
+            parts.append(dense(held, behind, DENSE_OCTETS) or displaced(held, behind, by_dest))
+    return _finished(arena, "scan", _parts(arena, parts, source, dest), numbers, memory)
+
+
+def _tests(
+    of: Mapping[str, Column], spans: Mapping[str, Mapping[int, tuple[int, int]]], rules: int
+) -> tuple[Array, Array]:
+    """Where the tests of each rule begin, and column, low and high of each, the most telling first; no addresses."""
+    fields = sorted((field for field in spans if field not in ADDRESSES), key=lambda field: -len(of[field].edge))
+    rows = [(r, COLUMN[field], low, high) for field in fields for r, (low, high) in spans[field].items() if low <= high]
+    table = np.array(rows, np.int64).reshape(-1, 4)
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    return np.searchsorted(table[:, 0], np.arange(rules + 1)), np.ascontiguousarray(table[:, 1:])
+
+
+def _lists(of: Cells, words: Array) -> Finals:
+    """The lists of all cells, equal ones stored once, each ended by NONE."""
+    marks = np.empty(len(of.start) - 1, np.uint64)
+    loops.list_marks(of.start, of.rules.astype(np.int64), marks)
+    listed, of_cell = _of_marks(marks)
+    length = of.start[listed + 1] - of.start[listed]
+    begin = np.concatenate([[0], np.cumsum(length + 1)])[:-1]  # fill_lists leaves a word before each
+    lists = np.full(int(length.sum()) + len(length) + 1, NONE, np.uint32)
+    loops.fill_lists(listed, of.start, of.rules, begin, lists)
+    return Finals("scan", (begin + 1)[of_cell], 1, words, (lists,), len(lists))
+
+
+def _finished(arena: Arena, plan: str, steps: list[Step], numbers: Array, memory: int) -> Program:
     if not np.array_equal(numbers, np.arange(len(numbers))):
         table = np.concatenate([[-1], numbers]).astype(np.int32).view(np.uint32)
         steps.append(step(NUMBERED, 0, 0, arena.put(table, "u4")))
     if arena.octets > memory:
         raise TooLarge
-    return Program(plan, program_of(steps), program_of(narrowed(steps)), arena.block(), arena.octets)
+    long = addresses.meant(steps, addresses.LONG)
+    return Program(plan, program_of(long), program_of(narrowed(steps)), arena.block(), arena.octets)
 
 
-def _flat(arena: Arena, part: Pairs, source: Column, dest: Column) -> list[Step]:
-    s_steps = addresses.of_address(arena, "src_addr", [source.edge[i] for i in part.s_point], part.s_number, SOURCE)
-    d_steps = addresses.of_address(arena, "dst_addr", [dest.edge[i] for i in part.d_point], part.d_number, DEST)
+def _flat(arena: Arena, steps: list[Step], part: Pairs, source: Column, dest: Column, gates: list[Step]) -> list[Step]:
+    """Services, addresses, and from the sum of row and column to the rule; behind small lists in one pass."""
+    behind = part.behind
+    together = (
+        behind.kind == "final"
+        and behind.tables[0].dtype == np.uint16
+        and _signed(behind.tables[0])
+        and behind.width <= 1 << 16
+    )
+    joint = None
+    if together and steps[-1][0] == GET and steps[-1][1] == steps[-1][2] == SERVICE and steps[-1][9]:
+        joint = steps.pop()[3]
+    steps += addresses.of_address(
+        arena, "src_addr", [source.edge[i] for i in part.s_point], part.s_number, SOURCE, SECOND_WORD
+    )
+    steps += addresses.of_address(
+        arena, "dst_addr", [dest.edge[i] for i in part.d_point], part.d_number, DEST, SECOND_WORD
+    )
     small = part.table.dtype == np.uint16
     at = arena.put(part.table, "u2" if small else "u4")
-    steps = [*s_steps, *d_steps, step(DENSE, FIRST_WORD, SOURCE, at, DEST, 0, 0, 0, 0, small)]
-    behind = part.behind
-    if behind.kind == "final" and behind.tables[0].dtype == np.uint16 and _signed(behind.tables[0]):
-        return [*steps, step(FINAL_RESULT, 0, FIRST_WORD, arena.put(behind.tables[0], "u2"), behind.width)]
-    return [*steps, *_final(arena, part, True), step(RESULT, 0, FOUND)]
+    if not together:
+        steps.append(step(DENSE, FIRST_WORD, SOURCE, at, DEST, 0, 0, 0, 0, small))
+        return [*steps, *_final(arena, part, True), step(RESULT, 0, FOUND), *gates]
+    if joint is None:
+        joint = arena.put(np.arange(behind.width), "u2")
+    gate = gates[0] if gates else step(GATE, 0, -1, 0, 0)
+    table = arena.put(behind.tables[0], "u2")
+    steps.append(step(ADD, SOURCE, DEST, 1))
+    steps.append(step(FLAT, FOUND, SOURCE, at, joint, table, behind.width, gate[2], gate[3], small, gate[4]))
+    return [*steps, *gates[1:]]
 
 
 def _signed(table: Array) -> bool:
@@ -583,7 +665,9 @@ def _parts(arena: Arena, parts: list[Pairs], source: Column, dest: Column) -> li
         if max(int(one.max(initial=0)) for one in of) >= 2**31 or len(of[0]) * len(parts) >= 2**31:
             raise TooLarge
         at = arena.put(np.stack(of, 1), "u4")
-        steps += addresses.of_address(arena, field, [column.edge[i] for i in point], which * len(parts), register)
+        steps += addresses.of_address(
+            arena, field, [column.edge[i] for i in point], which * len(parts), register, SECOND_WORD
+        )
         rows.append([at + q for q in range(len(parts))])
     for q, part in enumerate(parts):
         s_row, d_row = rows[0][q], rows[1][q]
@@ -604,6 +688,9 @@ def _parts(arena: Arena, parts: list[Pairs], source: Column, dest: Column) -> li
 def _final(arena: Arena, part: Pairs, first: bool) -> list[Step]:
     """From a list in FIRST_WORD (or, of displaced rows, its words in both) to the first rule in FOUND."""
     behind, steps = part.behind, []
+    if behind.kind == "scan":
+        begin, tests = behind.words[0].tolist()
+        return [step(SCAN, FOUND, FIRST_WORD, arena.put(behind.tables[0], "u4"), begin, tests, first)]
     if behind.kind == "final":
         small = behind.tables[0].dtype == np.uint16
         at, width = arena.put(behind.tables[0], "u2" if small else "u4"), behind.width if part.kind == "dense" else 1

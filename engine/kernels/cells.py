@@ -176,10 +176,16 @@ def merge(a, b, a_rules, a_start, b_rules, b_start, rules, start):
 
 
 @kernel
-def displace(row_start, column, order, used, taken, place):
-    """First fit: place[row] so that no two rows share a cell place[row] + column; returns the size, or -1."""
-    cap = len(used)
-    low = 1
+def displace(row_start, column, order, after, taken, hint, place):
+    """First fit: place[row] so that no two rows share a cell place[row] + column; returns the size, or -1.
+
+    after  i4[cells]      at first each its own number: a free cell; else one nearer to the next free one
+    taken  u1[cells]      the places given
+    hint   i8[2*columns]  all 0: where rows of one cell, and of more, that begin in a column were placed last. Nothing
+                          becomes free again: for one cell the search goes on there and misses nothing, for more it
+                          may miss a gap
+    """
+    cap = len(after)
     top = 0
     for q in range(len(order)):
         r = order[q]
@@ -187,27 +193,31 @@ def displace(row_start, column, order, used, taken, place):
         end = row_start[r + 1]
         if begin == end:
             continue
-        while low < cap and used[low]:
-            low += 1
-        d = low - column[begin]
-        if d < 1:
-            d = 1
+        first = column[begin]
+        h = 2 * first + (end - begin > 1)
+        cell = first + max(hint[h], 1)
         while True:
+            while cell < cap and after[cell] != cell:
+                beyond = after[cell]
+                if beyond < cap:
+                    after[cell] = after[beyond]
+                cell = beyond
+            d = cell - first
             if d + column[end - 1] >= cap:
                 return -1
             if taken[d] == 0:
                 free = True
-                for t in range(begin, end):
-                    if used[d + column[t]]:
+                for t in range(begin + 1, end):
+                    if after[d + column[t]] != d + column[t]:
                         free = False
                         break
                 if free:
                     break
-            d += 1
+            cell += 1
+        hint[h] = d
         for t in range(begin, end):
-            used[d + column[t]] = 1
-            if d + column[t] > top:
-                top = d + column[t]
+            after[d + column[t]] = d + column[t] + 1
+        top = max(top, d + column[end - 1])
         taken[d] = 1
         place[r] = d
     return top + 1

@@ -142,23 +142,28 @@ def search_list(value, status, n, first, after, begin, test, number, rule):
         if status[p] > PARTIAL:
             continue
         for r in range(len(number)):
-            holds = True
-            for t in range(begin[r], begin[r + 1]):
-                column = test[10 * t] + 0
-                above = False  # whether the words so far decide that the value is above low, below high
-                below = False
-                for w in range(test[10 * t + 1] + 0):
-                    v = value[(column + w) * n + p] + 0
-                    low = test[10 * t + 2 + w] + 0
-                    high = test[10 * t + 6 + w] + 0
-                    if (not above and v < low) or (not below and v > high):
-                        holds = False
+            t = 10 * begin[r]
+            end = 10 * begin[r + 1]
+            while t < end:
+                at = test[t] * n + p
+                if test[t + 1] == 1:
+                    if not test[t + 2] <= value[at] <= test[t + 6]:
                         break
-                    above = above or v > low
-                    below = below or v < high
-                if not holds:
-                    break
-            if holds:
+                else:
+                    above = False  # whether the words so far decide that the value is above low, below high
+                    below = False
+                    holds = True
+                    for w in range(4):
+                        v = value[at + w * n]
+                        if (not above and v < test[t + 2 + w]) or (not below and v > test[t + 6 + w]):
+                            holds = False
+                            break
+                        above = above or v > test[t + 2 + w]
+                        below = below or v < test[t + 6 + w]
+                    if not holds:
+                        break
+                t += 10
+            if t == end:
                 rule[p] = number[r]
                 break
 

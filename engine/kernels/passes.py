@@ -18,6 +18,7 @@ from numba.np import arrayobj
 
 from engine.fields import PARTIAL
 from engine.kernels import kernel
+from engine.kernels.vectors import search
 
 BLOCK = 1024
 WIDTH = 12
@@ -29,12 +30,12 @@ NODE = 0x8000_0000  # an entry of a tree of 64-bit words that is a node, and no 
 
 OPERATIONS = (
     "fill", "add", "compare", "look_up", "get", "halves", "buckets", "wide", "dense", "dense_of", "displaced",
-    "displaced_words", "of_list", "final", "pattern", "paged", "result", "final_result", "numbered",
-    "halves_dense", "gate",
+    "displaced_words", "of_list", "final", "pattern", "paged", "result", "numbered",
+    "search", "flat", "gate", "scan",
 )  # fmt: skip
 (
     FILL, ADD, COMPARE, LOOK_UP, GET, HALVES, BUCKETS, WIDE, DENSE, DENSE_OF, DISPLACED,
-    DISPLACED_WORDS, OF_LIST, FINAL, PATTERN, PAGED, RESULT, FINAL_RESULT, NUMBERED, HALVES_DENSE, GATE,
+    DISPLACED_WORDS, OF_LIST, FINAL, PATTERN, PAGED, RESULT, NUMBERED, SEARCH, FLAT, GATE, SCAN,
 ) = range(len(OPERATIONS))  # fmt: skip
 
 I = np.uint64  # noqa: E741  an index that cannot be negative costs no test
@@ -127,12 +128,11 @@ def halves(v, upper, lower, cross, out):
 
 
 @inner
-def halves_dense(v, upper, lower, cross, a, table, out):
-    """out = table[a + what halves finds]."""
+def halves_more(v, upper, lower, cross, out):
+    """The same, added to what is there."""
     for i in range(len(out)):
         c = v[i]
-        b = I(cross[I(upper[I(c >> U(16))]) + I(lower[I(c & U(0xFFFF))])])
-        out[i] = table[I(a[i]) + b]
+        out[i] = U(out[i] + cross[I(upper[I(c >> U(16))]) + I(lower[I(c & U(0xFFFF))])])
 
 
 @inner
@@ -282,6 +282,27 @@ def paged(a, more, service, table, lists, pages, first, out):
 
 
 @inner
+def scan(a, lists, begin, test, value, n, p, first, out):
+    """out = min(out, the first rule of a list all of whose tests hold): column, low and high of each."""
+    for i in range(len(out)):
+        best = U(NONE) if first else out[i]
+        j = I(a[i])
+        while lists[j] < best:  # NONE ends a list
+            r = I(lists[j])
+            t = I(3) * I(begin[r])
+            end = I(3) * I(begin[r + I(1)])
+            while t < end:
+                v = value[I(test[t]) * I(n) + I(p + i)]
+                if (v < test[t + I(1)]) | (v > test[t + I(2)]):
+                    break
+                t += I(3)
+            if t >= end:
+                best = lists[j]
+            j += I(1)
+        out[i] = best
+
+
+@inner
 def result(a, status, out):
     for i in range(len(out)):
         c = np.int32(a[i])
@@ -289,12 +310,23 @@ def result(a, status, out):
 
 
 @inner
-def final_result(a, service, table, width, status, out):
-    """The rule, from the only part there is."""
+def flat(pair, joint, lists, service, table, width, out):
+    """The rule of a list and a service class, from the only part there is; 0xFFFF where none is."""
     for i in range(len(out)):
-        out[i] = np.int16(table[I(a[i]) * width + I(service[i])])
+        out[i] = U(table[I(lists[I(pair[i])]) * width + I(service[I(joint[i])])])
+
+
+@inner
+def judged(a, status, out):
     for i in range(len(out)):
-        out[i] = out[i] if status[i] <= PARTIAL else np.int32(-1)
+        out[i] = np.int16(a[i]) if status[i] <= PARTIAL else np.int32(-1)
+
+
+@inner
+def judged_within(a, status, v, low, high, out):
+    for i in range(len(out)):
+        holds = (status[i] <= PARTIAL) & (v[i] >= low) & (v[i] <= high)
+        out[i] = np.int16(a[i]) if holds else np.int32(-1)
 
 
 @inner
@@ -334,7 +366,7 @@ def run(value, status, n, begin, end, program, arena, scratch, rule):
             z = program[at + 5]
             w = program[at + 6]
             small = program[at + 9]
-            if op in (COMPARE, LOOK_UP, HALVES, BUCKETS, HALVES_DENSE, GATE):
+            if op in (COMPARE, LOOK_UP, HALVES, BUCKETS, GATE):
                 fetch(value[f * n + p + e : f * n + min(p + e + BLOCK, end)])
             if op == COMPARE:
                 v = value[f * n + p : f * n + p + e]
@@ -362,20 +394,21 @@ def run(value, status, n, begin, end, program, arena, scratch, rule):
                     look_up(v, t4[x:], out)
             elif op == HALVES:
                 v = value[f * n + p : f * n + p + e]
-                if small == 2:
+                if w != 0:
+                    if small == 2:
+                        halves_more(v, t2[x:], t2[y:], t2[z:], out)
+                    elif small == 1:
+                        halves_more(v, t2[x:], t2[y:], t4[z:], out)
+                    else:
+                        halves_more(v, t4[x:], t2[y:], t4[z:], out)
+                elif small == 2:
                     halves(v, t2[x:], t2[y:], t2[z:], out)
                 elif small == 1:
                     halves(v, t2[x:], t2[y:], t4[z:], out)
                 else:
                     halves(v, t4[x:], t2[y:], t4[z:], out)
-            elif op == HALVES_DENSE:
-                v, a = value[f * n + p : f * n + p + e], scratch[program[at + 8] * BLOCK : program[at + 8] * BLOCK + e]
-                if small == 2:
-                    halves_dense(v, t2[x:], t2[y:], t2[z:], a, t2[w:], out)
-                elif small == 1:
-                    halves_dense(v, t2[x:], t2[y:], t4[z:], a, t2[w:], out)
-                else:
-                    halves_dense(v, t4[x:], t2[y:], t4[z:], a, t2[w:], out)
+            elif op == SEARCH:
+                search(value[f * n + p : f * n + p + e], t4[x:], y, U(w), U(z), out)
             elif op == GATE:
                 gate(value[f * n + p : f * n + p + e], U(x), U(y), rule[p : p + e])
             elif op == BUCKETS:
@@ -388,9 +421,18 @@ def run(value, status, n, begin, end, program, arena, scratch, rule):
                     value[first : first + 3 * n + e], n,
                     t8[x:], t8[y:], t4[2 * y :], I(z), out, todo,
                 )  # fmt: skip
-            elif op == FINAL_RESULT:
+            elif op == FLAT:
                 a = scratch[f * BLOCK : f * BLOCK + e]
-                final_result(a, service, t2[x:], I(y), status[p : p + e], rule[p : p + e])
+                if small:
+                    flat(a, service, t2[x:], t2[y:], t2[z:], I(w), out)
+                else:
+                    flat(a, service, t4[x:], t2[y:], t2[z:], I(w), out)
+                g = program[at + 7]  # results go out in whole lines: a store that waits for memory holds up loads
+                if g < 0:
+                    judged(out, status[p : p + e], rule[p : p + e])
+                else:
+                    v = value[g * n + p : g * n + p + e]
+                    judged_within(out, status[p : p + e], v, U(program[at + 8]), U(program[at + 10]), rule[p : p + e])
             elif op == NUMBERED:
                 numbered(t4[x:], rule[p : p + e])
             else:
@@ -434,6 +476,8 @@ def run(value, status, n, begin, end, program, arena, scratch, rule):
                 elif op == PAGED:
                     more = scratch[program[at + 7] * BLOCK : program[at + 7] * BLOCK + e]
                     paged(a, more, service, t2[x:], t4[y:], t4[z:], w != 0, out)
+                elif op == SCAN:
+                    scan(a, t4[x:], t4[y:], t4[z:], value, n, p, w != 0, out)
                 elif op == ADD:
                     add(a, U(x), out)
                 elif op == FILL:
