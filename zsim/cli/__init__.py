@@ -28,6 +28,7 @@ MODULES = {
     "state": ("state",),
     "shell": ("shell",),
     "whatif": ("compare", "search", "boundary", "grep"),
+    "explain": ("why",),
 }
 COMMANDS = {name: module for module, names in MODULES.items() for name in names}
 

@@ -1,0 +1,593 @@
+"""The smallest edits that turn a verdict round, each proven on a copy of the system.
+
+    found = flips(space, why)              # Proposals: flips sorted by what else they change, and what was not tried
+    found.flips[0].edit.lines              # the edit, as lines taken out and put in, or a command to type
+    found.flips[0].extra                   # how many other packets fare otherwise; boxes in words
+
+An edit is tried as a person would make it: the text of the policy is changed and the Policy Agent told to REFRESH, a
+block of IPSECRULEs obeyed, an ipsec -F command typed. Then the same packet is judged again, and the rules before and
+after are compared for every possible packet. What does not turn the verdict is not proposed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING, NamedTuple
+
+from zsim.config import edit as editing
+from zsim.config import policy
+from zsim.config.dmd import ACTIVE, INACTIVE
+from zsim.config.policy import Attribute, Block
+from zsim.config.source import Source, lines
+from zsim.facts import choosing, fact
+from zsim.findings import Where
+from zsim.system import PAGENT, System, Task
+from zsim.tcpip import defensive, traffic
+from zsim.tcpip.filters import DEFENSIVE, INBOUND, POLICY, PROFILE, FilterRule
+from zsim.tcpip.traffic import STACK
+from zsim.whatif import compare, words
+from zsim.whatif.crossings import View, view
+from zsim.whatif.trial import copied
+from zsim.whatif.why import Leg, Why, called
+
+if TYPE_CHECKING:
+    from engine.space import Packets, Space
+
+MOST_TRIED = 24  # edits that are tried
+LARGE, FEW = 2_000, 6  # from so many filters on only so many
+EPHEMERAL = 1024  # ports from here on belong to clients
+OBEYED = "ZSIM.WHY(IPSEC)"  # the name of the member that is obeyed on trial
+PERMIT, DENY = "Permit", "Deny"
+
+
+class Edit(NamedTuple):
+    """What a person would do. `lines` begin with - or +, or are a command; `carry` does it to a system, and says
+    whether the system took it."""
+
+    kind: str  # change, move, add, remove, command
+    title: str
+    where: Where | None
+    lines: tuple[str, ...]
+    carry: Callable[[System], bool]
+
+
+class Change(NamedTuple):
+    """Packets other than the one asked about that fare otherwise after the edit, in one manner."""
+
+    kind: str  # of compare.KINDS
+    packets: int
+    boxes: int
+    largest: str
+
+
+class Flip(NamedTuple):
+    """An edit that was seen to turn the verdict, and what else it changes."""
+
+    edit: Edit
+    verdict: str
+    changes: tuple[Change, ...]
+
+    @property
+    def extra(self) -> int:
+        return sum(change.packets for change in self.changes)
+
+
+class Proposals(NamedTuple):
+    """The edits that turn the verdict, least side effects first; how many were tried; and why others were not."""
+
+    flips: tuple[Flip, ...]
+    tried: int
+    notes: tuple[str, ...] = ()
+
+
+def flips(space: Space, why: Why, most: int = MOST_TRIED) -> Proposals:
+    """Try edits that may turn the verdict of a packet that was judged."""
+    notes: list[str] = []
+    if why.deciding is None:
+        return Proposals((), 0, ("no filter was asked, so no filter decides otherwise",))
+    if why.filters > LARGE and most > FEW:
+        most = FEW
+        notes.append(f"only {FEW} edits were tried, as the system has {why.filters:,} filters")
+    found: list[Flip] = []
+    tried: set[tuple[str, ...]] = set()
+    for edit in _candidates(why, notes):
+        if edit.lines in tried:
+            continue
+        if len(tried) == most:
+            break
+        tried.add(edit.lines)
+        flip = prove(space, why, edit)
+        if flip is not None:
+            found.append(flip)
+    found.sort(key=lambda flip: (flip.extra, len(flip.edit.lines)))
+    return Proposals(tuple(found), len(tried), tuple(notes))
+
+
+def prove(space: Space, why: Why, edit: Edit) -> Flip | None:
+    """The edit made on a copy of the system, and the packet judged again; None where its verdict stays."""
+    import engine
+
+    trial, before = copied(why.view.system), why.view
+    if not edit.carry(trial):
+        return None
+    time = int(why.asked.frames.time[0])
+    after = view(space, trial, before.name, before.prepared.compiled, why.asked.home, time)
+    prepared = after.prepared._replace(trains=deepcopy(before.prepared.trains))
+    with choosing(trial.facts):
+        outcome = traffic.receive(prepared, why.asked.frames, why.asked.arrival, why.asked.rewrites)
+    verdict = engine.VERDICTS[outcome.judgement.verdict[0]]
+    if (verdict in ("permitted", "unfiltered")) == why.permits:
+        return None
+    return Flip(edit, verdict, tuple(_changes(space, before, after, why)))
+
+
+def _changes(space: Space, before: View, after: View, why: Why) -> Iterator[Change]:
+    """What else fares otherwise."""
+    among = before.among | after.among
+    own = space.union([space.box(**leg.packet) for leg in why.legs])
+    parts: Mapping[object, Packets] = compare.contrasted(space, before, after, among).parts()
+    for name in compare.KINDS:
+        packets = parts[name] - own if name in parts else space.nothing
+        if packets:
+            boxes = packets.boxes(among)
+            yield Change(name, packets.count(), len(boxes), words.box(boxes[0]))
+
+
+# ---- what may be done ------------------------------------------------------------------------------------------
+
+
+def _candidates(why: Why, notes: list[str]) -> Iterator[Edit]:
+    leg = why.deciding
+    assert leg is not None
+    rule, system = leg.rule, why.view.system
+    if rule is not None and rule.layer == STACK:
+        notes.append(f"{rule.name}: the stack decides this without filters")
+        return
+    if rule is not None and rule.layer == DEFENSIVE:
+        yield from _of_defence(rule)
+        return
+    in_force = system.stack.in_force
+    if why.permits:
+        yield from _new_defence(why, notes)
+    if in_force is not None and in_force.layer == PROFILE:
+        if why.permits:
+            notes.append("rules of the profile only permit: a deny needs a policy or a defensive filter")
+        else:
+            yield from _ipsecrule(why)
+        return
+    agent = system.task_of(PAGENT)
+    if in_force is None or agent is None or not agent.running:
+        notes.append("the Policy Agent is not running: edits of the policy were not tried")
+        return
+    changed = system.changed_files(agent)
+    if changed:
+        notes.append(f"{changed[0]} changed since it was installed: edits of the policy were not tried")
+        return
+    yield from _Texts(system, agent).edits(why, leg)
+
+
+def _of_defence(rule: FilterRule) -> Iterator[Edit]:
+    assert rule.defence is not None
+    scope = ["-G"] if rule.defence.type == defensive.GLOBAL else []
+    for title, mode in (("let it simulate only", ["update", "mode", "simulate"]), ("delete it", ["delete"])):
+        asked = ["-F", *mode, "-N", f"{rule.name}", *scope]
+        yield _command(f"{called(rule)}: {title}", asked)
+
+
+def _command(title: str, asked: Sequence[str]) -> Edit:
+    line = f"ipsec {shlex.join(asked)}"
+    return Edit("command", title, None, (line,), lambda trial: trial.ipsec(asked).code == 0)
+
+
+def _new_defence(why: Why, notes: list[str]) -> Iterator[Edit]:
+    """Block it with a defensive filter: of no use while the stack's mode is not Active."""
+    leg = why.deciding
+    assert leg is not None
+    mode = why.view.system.stack.defensive.mode or INACTIVE
+    if mode != ACTIVE:
+        notes.append(f"a defensive filter would not block it: the mode of the stack is {mode}")
+        return
+    packet = leg.packet
+    shown = {"srcip": words.address(packet["version"], (packet["src_addr"],) * 2),
+             "destip": words.address(packet["version"], (packet["dst_addr"],) * 2)}  # fmt: skip
+    if packet["proto"] <= 255:
+        shown["prot"] = defensive.protocol_word(packet["proto"])
+        for keyword, name, span in _selectors(packet, ("srcport", "destport", "type", "code")):
+            shown[keyword] = defensive.span_word(span) if name else ""
+    shown |= {"dir": "outbound" if packet["direction"] else "inbound",
+              "routing": "routed" if packet["routed"] else "local", "lifetime": "30"}  # fmt: skip
+    asked = ["-F", "add", *(word for pair in shown.items() for word in pair), "-N", "why"]
+    yield _command("block it with a defensive filter for 30 minutes", asked)
+
+
+def _selectors(packet: Mapping[str, int], keywords: Sequence[str]) -> Iterator[tuple[str, str, tuple[int, int]]]:
+    """Ports, type and code of a packet as spans: of the two ports a client's stays open."""
+    ports = packet["src_port"], packet["dst_port"]
+    for keyword, name in zip(keywords, ("src_port", "dst_port", "type", "code"), strict=True):
+        value = packet[name]
+        if value > (65535 if "port" in name else 255):
+            continue
+        other = ports[1] if name == "src_port" else ports[0]
+        client = "port" in name and value >= EPHEMERAL and (other < EPHEMERAL or name == "src_port")
+        yield keyword, name, (EPHEMERAL, 65535) if client else (value, value)
+
+
+def _ipsecrule(why: Why) -> Iterator[Edit]:
+    """One more IPSECRULE, in a member that is obeyed: that block replaces all rules. (blog-allow)"""
+    system = why.view.system
+    assert system.stack.default is not None
+    where = next((rule.where for rule in system.stack.default.filters if rule.implicit), Where(""))
+    text = system.files.get(where.source)
+    if not isinstance(text, str) or not where.line:
+        return
+    block = text.split("\n")[where.line - 1 :]
+    block[0] = block[0][where.column - 1 :]
+    end = next((at for at, line in enumerate(block) if "ENDIPSEC" in line.upper().split(";")[0].split()), None)
+    if end is None:
+        return
+    new = [f"  {_rule_words(leg)}" for leg in why.legs if not leg.fate.permits]
+    obeyed = "\n".join([*block[:end], *new, *block[end:]]) + "\n"
+
+    def carry(trial: System) -> bool:
+        trial.files.text[OBEYED] = obeyed
+        trial.files.names[OBEYED] = OBEYED
+        return trial.console(f"V TCPIP,,OBEYFILE,{OBEYED}").done
+
+    place = Where(where.source, where.line + end, 1)
+    yield Edit("add", "one more rule in the IPSEC block, obeyed as a whole", place, tuple(f"+ {x}" for x in new), carry)
+
+
+def _rule_words(leg: Leg) -> str:
+    packet, version = leg.packet, leg.packet["version"]
+    ends = [words.address(version, (packet[name],) * 2) for name in ("src_addr", "dst_addr")]
+    asked = [f"IPSEC{'' if version == 4 else '6'}RULE", *ends]
+    number = packet["proto"]
+    if number <= 255:
+        asked += ["PROTOCOL", {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPV6", 89: "OSPF"}.get(number, str(number))]
+        for keyword, _, (low, high) in _selectors(packet, ("SRCPORT", "DESTPORT", "TYPE", "CODE")):
+            asked += [keyword, str(low), *([str(high)] if high != low else [])]
+    asked += ["ROUTING", "ROUTED" if packet["routed"] else "LOCAL"]
+    return " ".join([*asked, "DIRECTION", "OUTBOUND" if packet["direction"] else "INBOUND"])
+
+
+# ---- edits of the policy's text --------------------------------------------------------------------------------
+
+
+class _Texts:
+    """The policy as files, and edits of it."""
+
+    def __init__(self, system: System, agent: Task) -> None:
+        self.system, self.job = system, agent.job
+        self.sources: dict[str, Source] = {}
+        self.blocks: list[tuple[Source, Block]] = []  # all, nested ones too
+        for name in system.readings[agent.name].files:
+            text = system.files.get(name)
+            if isinstance(text, str) and "{" in text:
+                source = Source(name, text)
+                self.sources[name] = source
+                for block in policy.parse(source).blocks:
+                    self.blocks += ((source, each) for each in _nested(block))
+
+    def edits(self, why: Why, leg: Leg) -> Iterator[Edit]:
+        """Edits that may turn the verdict, the narrowest first."""
+        permits = why.permits
+        yield from self._add(why, leg)
+        rule = leg.rule
+        if rule is not None and not rule.implicit:
+            yield from self._action(rule, DENY if permits else PERMIT)
+            yield from self._remove(rule)
+        for look in leg.after:
+            if look.rule.denies == permits and not look.rule.implicit and rule is not None:
+                yield from self._move(look.rule, rule)
+        near = [look for look in leg.before if len(look.misses) == 1 and look.rule.denies == permits]
+        for look in near:
+            if look.rule.layer == POLICY and not look.rule.implicit:
+                yield from self._widen(look.rule, look.misses[0].field, leg)
+
+    def _edit(self, kind: str, title: str, changes: Sequence[tuple[Source, editing.Edit]]) -> Iterator[Edit]:
+        """The edit that makes these changes of texts."""
+        texts: dict[str, str] = {}
+        for source in self.sources.values():
+            own = [change for at, change in changes if at is source]
+            if own:
+                texts[source.name] = editing.apply(source, own).text
+        ordered = sorted(changes, key=lambda each: each[1].where)
+        shown = [line for source, change in ordered for line in _difference(source, change)]
+
+        def carry(trial: System) -> bool:
+            for name, text in texts.items():
+                trial.files.text[name] = text
+                trial.files.replaced.pop(name, None)
+                trial.files.appended.pop(name, None)
+            return trial.console(f"F {self.job},REFRESH").done
+
+        first = min((change.where for _, change in changes), default=None)
+        yield Edit(kind, title, first, tuple(shown), carry)
+
+    def _find(self, type: str, name: str) -> tuple[Source, Block] | None:
+        return next((each for each in self.blocks if (each[1].type, each[1].name) == (type, name)), None)
+
+    def _rule(self, rule: FilterRule) -> tuple[Source, Block] | None:
+        wanted = ("IpFilterRule", rule.where)
+        return next((each for each in self.blocks if (each[1].type, each[1].where) == wanted), None)
+
+    @property
+    def top(self) -> tuple[Source, Block] | None:
+        return next((each for each in self.blocks if each[1].type == "IpFilterPolicy"), None)
+
+    def _entry(self, rule: FilterRule | None) -> tuple[Source, int, Attribute | None] | None:
+        """The line of IpFilterPolicy that brings a rule (or where one more may stand), and its reference."""
+        if self.top is None:
+            return None
+        source, block = self.top
+        for entry in block.entries:
+            if isinstance(entry, Block):
+                if rule is not None and entry.where == rule.where:
+                    return source, entry.where.line, None
+            elif rule is not None and entry.words and not rule.implicit:
+                wanted = ("IPFILTERGROUPREF", rule.group) if rule.group else ("IPFILTERRULEREF", rule.name)
+                if (entry.name.upper(), entry.words[0].text) == wanted:
+                    return source, entry.where.line, entry
+        return (source, _end(source, block), None) if rule is None or rule.implicit else None
+
+    # ---- one kind of edit each
+
+    def _add(self, why: Why, leg: Leg) -> Iterator[Edit]:
+        """A filter for packets such as this one, in front of the one that decides."""
+        place = self._entry(leg.rule)
+        if place is None:
+            return
+        source, line, _ = place
+        action = DENY if why.permits else PERMIT
+        name = self._free_name(f"why-{action.lower()}")
+        legs = [each for each in why.legs if each.fate.permits == why.permits] if not why.permits else [leg]
+        block = self._block(name, legs, action)
+        end = len(source.text.split("\n"))
+        text = source.text
+        tail = "" if text.endswith("\n") else "\n"
+        changes = [
+            (source, editing.Edit(Where(source.name, line, 1), 0, f"  IpFilterRuleRef           {name}\n")),
+            (source, editing.Edit(Where(source.name, end, len(text.split("\n")[-1]) + 1), 0, tail + block)),
+        ]
+        where = f"before {called(leg.rule)}" if leg.rule is not None and not leg.rule.implicit else "at the end"
+        yield from self._edit("add", f"add a filter that {'denies' if why.permits else 'permits'} it, {where}", changes)
+
+    def _free_name(self, name: str) -> str:
+        names = {block.name for _, block in self.blocks}
+        return name if name not in names else next(f"{name}{n}" for n in range(2, 10_000) if f"{name}{n}" not in names)
+
+    def _block(self, name: str, legs: Sequence[Leg], action: str) -> str:
+        """An IpFilterRule for the packet of some crossings."""
+        packet = legs[0].packet
+        version = packet["version"]
+        ends = [words.address(version, (packet[each],) * 2) for each in ("src_addr", "dst_addr")]
+        rows = [f"IpFilterRule {name}", "{", f"  IpSourceAddr {ends[0]}", f"  IpDestAddr {ends[1]}"]
+        for leg in legs:
+            rows += ["  IpService", "  {", *(f"    {row}" for row in _service(leg.packet)), "  }"]
+        known = [
+            block.name
+            for _, block in self.blocks
+            if block.type == "IpGenericFilterAction" and block.name and _says(block, "IpFilterAction", action)
+        ]
+        if known:
+            rows.append(f"  IpGenericFilterActionRef {known[0]}")
+        else:
+            rows += ["  IpGenericFilterAction", "  {", f"    IpFilterAction {action}", "  }"]
+        return str(policy.parse(Source("new", "\n".join([*rows, "}", ""]))))
+
+    def _action(self, rule: FilterRule, action: str) -> Iterator[Edit]:
+        """Another action for the filter that decides."""
+        found = self._rule(rule)
+        if found is None:
+            return
+        source, block = found
+        title = f"let {rule.name} {action.lower()}"
+        for entry in block.entries:
+            if isinstance(entry, Block) and entry.type == "IpGenericFilterAction":
+                token = next((each.words[0] for each in _attributes(entry, "IpFilterAction")), None)
+                if token is not None:
+                    yield from self._edit("change", title, [(source, editing.replace(token, action))])
+            elif isinstance(entry, Attribute) and entry.name.upper() == "IPGENERICFILTERACTIONREF" and entry.words:
+                for _, other in self.blocks:
+                    if other.type == "IpGenericFilterAction" and other.name and _says(other, "IpFilterAction", action):
+                        change = editing.replace(entry.words[0], other.name)
+                        yield from self._edit("change", title, [(source, change)])
+                        break
+                else:
+                    inline = f"  IpGenericFilterAction\n  {{\n    IpFilterAction          {action}\n  }}\n"
+                    gone = editing.delete_lines(source, entry.where.line, entry.where.line)
+                    put = editing.Edit(Where(source.name, entry.where.line + 1, 1), 0, inline)
+                    yield from self._edit("change", title, [(source, gone), (source, put)])
+
+    def _reference(self, rule: FilterRule) -> tuple[Source, Attribute] | None:
+        """The line that brings a rule: in its group, or in the policy."""
+        within = self._find("IpFilterGroup", rule.group) if rule.group else self.top
+        if within is None:
+            return None
+        source, block = within
+        return next(((source, each) for each in _attributes(block, "IpFilterRuleRef")
+                     if each.words and each.words[0].text == rule.name), None)  # fmt: skip
+
+    def _remove(self, rule: FilterRule) -> Iterator[Edit]:
+        found = self._reference(rule)
+        if found is not None:
+            source, entry = found
+            gone = editing.delete_lines(source, entry.where.line, entry.where.line)
+            yield from self._edit("remove", f"take {rule.name} out of the policy", [(source, gone)])
+
+    def _move(self, rule: FilterRule, ahead: FilterRule) -> Iterator[Edit]:
+        """A later filter in front of the one that decides."""
+        found, place = self._reference(rule), self._entry(ahead)
+        if found is None or place is None or (rule.group and rule.group == ahead.group):
+            return
+        source, entry = found
+        at, line, _ = place
+        gone = editing.delete_lines(source, entry.where.line, entry.where.line)
+        put = editing.Edit(Where(at.name, line, 1), 0, source.text.split("\n")[entry.where.line - 1] + "\n")
+        yield from self._edit("move", f"move {rule.name} before {called(ahead)}", [(source, gone), (at, put)])
+
+    def _widen(self, rule: FilterRule, field: str, leg: Leg) -> Iterator[Edit]:
+        """The one field of a filter that failed, wide enough for the packet."""
+        found = self._rule(rule)
+        if found is None:
+            return
+        source, block = found
+        if field in ("src_addr", "dst_addr"):
+            if fact("policy-repeats-allowed"):
+                yield from self._address(source, block, rule, field, leg)
+            return
+        for at, service in self._services(source, block):
+            yield from self._attribute(at, service, rule, field, leg.packet)
+
+    def _address(self, source: Source, block: Block, rule: FilterRule, field: str, leg: Leg) -> Iterator[Edit]:
+        """One more address beside those coded; which side it is coded on, the trial shows."""
+        text = words.address(leg.packet["version"], (leg.packet[field],) * 2)
+        coded = ("Source", "Dest") if field == "src_addr" else ("Dest", "Source")
+        for side in coded:
+            names = {f"IP{side.upper()}ADDR{form}" for form in ("", "SET", "REF", "SETREF", "GROUPREF")}
+            entry = next(
+                (each for each in block.entries if isinstance(each, Attribute) and each.name.upper() in names), None
+            )
+            if entry is not None:
+                put = editing.insert_line(source, entry.where.line + 1, f"  {f'Ip{side}Addr':<26}{text}")
+                title = f"let {rule.name} take {text} as its {'source' if side == 'Source' else 'destination'} too"
+                yield from self._edit("change", title, [(source, put)])
+
+    def _services(self, source: Source, block: Block) -> Iterator[tuple[Source, Block]]:
+        """The services of a rule, inline and by reference."""
+        for entry in block.entries:
+            if isinstance(entry, Block):
+                if entry.type == "IpService":
+                    yield source, entry
+            elif entry.words and entry.name.upper() in ("IPSERVICEREF", "IPSERVICEGROUPREF"):
+                type = "IpService" if entry.name.upper() == "IPSERVICEREF" else "IpServiceGroup"
+                found = self._find(type, entry.words[0].text)
+                if found is not None and type == "IpService":
+                    yield found
+                elif found is not None:
+                    yield from self._services(*found)
+
+    def _attribute(
+        self, source: Source, service: Block, rule: FilterRule, field: str, packet: Mapping[str, int]
+    ) -> Iterator[Edit]:
+        """Another value for what a service says of a field."""
+        owner = f"{rule.name}" + (f" (IpService {service.name})" if service.name else "")
+        for name, value in _wider(rule, field, packet):
+            entry = next(iter(_attributes(service, name)), None)
+            title = f"change {name} of {owner} to {value}"
+            if entry is not None and entry.words:
+                last = entry.words[-1] if name.endswith("Range") or name in ("Type", "Code") else entry.words[0]
+                old = self._text_between(source, entry.words[0].where, last.where.column + len(last.text))
+                change = editing.Edit(entry.words[0].where, len(old), value)
+                if name == "Direction":
+                    value = f"{value} {entry.words[1].text}" if len(entry.words) > 1 and field != "connect" else value
+                    whole = self._text_between(source, entry.words[0].where,
+                                               entry.words[-1].where.column + len(entry.words[-1].text))  # fmt: skip
+                    title = f"change {name} of {owner} to {value}"
+                    change = editing.Edit(entry.words[0].where, len(whole), value)
+                yield from self._edit("change", title, [(source, change)])
+            elif entry is None and service.entries:
+                line = service.entries[0].where.line
+                indent = " " * (service.entries[0].where.column - 1)
+                put = editing.insert_line(source, line, f"{indent}{name:<24}{value}")
+                yield from self._edit("change", title, [(source, put)])
+
+    @staticmethod
+    def _text_between(source: Source, start: Where, column: int) -> str:
+        return source.text.split("\n")[start.line - 1][start.column - 1 : column - 1]
+
+
+def _wider(rule: FilterRule, field: str, packet: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Attributes of IpService and the values with which a filter may take the packet."""
+    service = rule.service
+
+    def hull(span: tuple[int, int] | None) -> str:
+        value = packet[field]
+        low, high = (min(span[0], value), max(span[1], value)) if span else (value, value)
+        return f"{low} {high}" if low != high else str(low)
+
+    if field == "proto" and packet["proto"] <= 255:
+        number = packet["proto"]
+        yield "Protocol", next((name for name, known in policy.PROTOCOLS.items() if known == number), str(number))
+    elif field in ("src_port", "dst_port") and packet[field] <= 65535:
+        own = service.source_port if field == "src_port" else service.dest_port
+        names = ("SourcePortRange", "DestinationPortRange")
+        for name in names if (field == "src_port") != (rule.direction == INBOUND) else names[::-1]:
+            yield name, hull(own)
+    elif field in ("type", "code") and packet[field] <= 255:
+        yield field.capitalize(), hull(service.type if field == "type" else service.code)
+    elif field == "direction":
+        yield "Direction", "Bidirectional"
+    elif field == "connect":
+        for way in ("Bidirectional", "Inbound" if rule.direction == INBOUND else "Outbound"):
+            yield "Direction", way
+    elif field == "routed":
+        yield "Routing", "Either"
+    elif field == "zone":
+        yield "SecurityClass", "0"
+    elif field == "fragment":
+        yield "FragmentsOnly", "No"
+
+
+def _service(packet: Mapping[str, int]) -> Iterator[str]:
+    """The attributes of an IpService for one crossing."""
+    number = packet["proto"]
+    if number <= 255:
+        yield f"Protocol {next((name for name, known in policy.PROTOCOLS.items() if known == number), str(number))}"
+    else:
+        yield "Protocol Opaque"
+    names = ("SourcePortRange", "DestinationPortRange", "Type", "Code")
+    for name, _, (low, high) in _selectors(packet, names):
+        if number in policy.ONLY_FOR[name]:
+            yield f"{name} {low}" + (f" {high}" if high != low else "")
+    yield f"Direction {'Outbound' if packet['direction'] else 'Inbound'}"
+    yield f"Routing {'Routed' if packet['routed'] else 'Local'}"
+
+
+def _nested(block: Block) -> Iterator[Block]:
+    yield block
+    for entry in block.entries:
+        if isinstance(entry, Block):
+            yield from _nested(entry)
+
+
+def _attributes(block: Block, name: str) -> Iterator[Attribute]:
+    for entry in block.entries:
+        if isinstance(entry, Attribute) and entry.name.upper() == name.upper():
+            yield entry
+
+
+def _says(block: Block, name: str, value: str) -> bool:
+    return any(each.words and each.words[0].upper == value.upper() for each in _attributes(block, name))
+
+
+def _end(source: Source, block: Block) -> int:
+    """The line of the brace that closes a block."""
+    depth = 0
+    for row in lines(source, "#", glued=True):
+        if row[0].where.line < block.where.line:
+            continue
+        depth += (row[-1].text == "{") - (row[0].text == "}")
+        if depth == 0 and row[0].text == "}":
+            return row[0].where.line
+    return len(source.text.split("\n"))
+
+
+def _difference(source: Source, change: editing.Edit) -> Iterator[str]:
+    """The lines that an edit takes out and puts in."""
+    text = source.text
+    rows = text.split("\n")
+    start = sum(len(row) + 1 for row in rows[: change.where.line - 1])
+    at = start + change.where.column - 1
+    end = text.find("\n", at + change.length)
+    end = len(text) if end < 0 else end
+    old = text[start:end].split("\n")
+    new = (text[start:at] + change.text + text[at + change.length : end]).split("\n")
+    while old and new and old[-1] == new[-1]:
+        old, new = old[:-1], new[:-1]
+    while old and new and old[0] == new[0]:
+        old, new = old[1:], new[1:]
+    yield from (f"- {row}".rstrip() for row in old)
+    yield from (f"+ {row}".rstrip() for row in new)
