@@ -31,7 +31,7 @@ HEIGHTS = (
     ("bench", "forecast", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "memory", "profiles", "store", "undo"),
-    ("cli", "demo", "web", "__main__"),
+    ("cli", "demo", "web", "pytest_plugin", "__main__"),
 )  # fmt: skip
 
 FACE = next(row for row, parts in enumerate(HEIGHTS) if "" in parts)

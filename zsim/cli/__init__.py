@@ -29,6 +29,7 @@ MODULES = {
     "shell": ("shell",),
     "whatif": ("compare", "search", "boundary", "grep"),
     "explain": ("why",),
+    "scenarios": ("test",),
 }
 COMMANDS = {name: module for module, names in MODULES.items() for name in names}
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from zsim.system import System
 from zsim.tcpip.filters import FilterSet
+from zsim.tcpip.traffic import Prepared
 
 
 def copied(system: System) -> System:
@@ -28,6 +29,12 @@ def copied(system: System) -> System:
         clock=replace(system.clock), readings=dict(system.readings), dmd=deepcopy(system.dmd),
         symbols=dict(system.symbols), facts=dict(system.facts),
     )  # fmt: skip
+
+
+def apart(prepared: Prepared) -> Prepared:
+    """Tables with counters and waiting fragments of their own, so that a packet judged with them leaves no trace."""
+    guard = prepared.guard._replace(installed=deepcopy(prepared.guard.installed))
+    return prepared._replace(in_force=_counted(prepared.in_force), guard=guard, trains=deepcopy(prepared.trains))
 
 
 def _counted(filters: FilterSet | None) -> FilterSet | None:

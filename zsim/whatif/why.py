@@ -12,7 +12,6 @@ that the two agree is checked with every packet.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from typing import TYPE_CHECKING, NamedTuple
 
 from zsim import addresses
@@ -27,7 +26,7 @@ from zsim.tcpip.traffic import STACK, FilterEvent, Rewrite
 from zsim.whatif import words
 from zsim.whatif.crossings import Fate, Numbers, View
 from zsim.whatif.notation import Written
-from zsim.whatif.trial import copied
+from zsim.whatif.trial import apart, copied
 
 if TYPE_CHECKING:
     import engine
@@ -134,7 +133,7 @@ def explain(view: View, asked: Question) -> Why:
     system = copied(view.system)
     with choosing(system.facts):
         _check_interface(view, asked.arrival)
-        prepared = view.prepared._replace(trains=deepcopy(view.prepared.trains))
+        prepared = apart(view.prepared)
         outcome, deliveries = system.receive(asked.frames, asked.arrival, prepared, asked.rewrites)
         replies = list(discard.replies(prepared, asked.frames, outcome, asked.rewrites))
         verdict = engine.VERDICTS[outcome.judgement.verdict[0]]
