@@ -46,12 +46,11 @@ ENDING = ".zsim.yaml"
 @click.option("--junit", metavar="FILE", help="Also write the report as JUnit XML; - for stdout.")
 @click.option("--coverage", is_flag=True, help="Which filters decided anything, and which of their fields mattered.")
 @click.option("-v", "--verbose", is_flag=True, help="Name what passed too.")
-@click.option("--schema", is_flag=True, help="Print the JSON schema of scenario files, for editors, and end.")
-@click.argument("scenarios", nargs=-1, metavar="SCENARIO...")
+@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @click.pass_context
 def test(
     ctx: click.Context, system: str | None, as_json: bool, junit: str | None, coverage: bool, verbose: bool,
-    schema: bool, scenarios: tuple[str, ...],
+    scenarios: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Run scenarios: what must be permitted, denied or unchanged, and stories with expectations.
 
@@ -65,16 +64,10 @@ def test(
       zsim test profiles/adcd/scenarios
       zsim test -s mysys rules.zsim.yaml --coverage
       zsim test --junit report.xml nightly/
-      zsim test --schema > scenario.schema.json
+      zsim schema scenario > scenario.schema.json
     """
     from zsim.whatif import tested
-    from zsim.whatif.scenario import schema as language
 
-    if schema:
-        click.echo(json.dumps(language(), indent=2))
-        return
-    if not scenarios:
-        raise click.UsageError("give scenario files, or a folder with *.zsim.yaml in it")
     if junit == "-" and as_json:
         raise click.UsageError("--junit - and --json both want standard output; give --junit a file")
     base = place_of(ctx, system)

@@ -142,8 +142,9 @@ def _candidates(why: Why, notes: list[str]) -> Iterator[Edit]:
     leg = why.deciding
     assert leg is not None
     rule, system = leg.rule, why.view.system
-    if rule is not None and rule.layer == STACK:
-        notes.append(f"{rule.name}: the stack decides this without filters")
+    stack_row = next((each.rule for each in why.legs if each.rule and each.rule.layer == STACK), None)
+    if stack_row is not None and (stack_row.denies or why.permits):
+        notes.append(f"{stack_row.name}: the stack decides this without filters, so no filter turns it")
         return
     if rule is not None and rule.layer == DEFENSIVE:
         yield from _of_defence(rule)
@@ -161,7 +162,7 @@ def _candidates(why: Why, notes: list[str]) -> Iterator[Edit]:
     if in_force is None or agent is None or not agent.running:
         notes.append("the Policy Agent is not running: edits of the policy were not tried")
         return
-    changed = system.changed_files(agent)
+    changed = system.changed_files(agent.name)
     if changed:
         notes.append(f"{changed[0]} changed since it was installed: edits of the policy were not tried")
         return
@@ -192,7 +193,7 @@ def _new_defence(why: Why, notes: list[str]) -> Iterator[Edit]:
     packet = leg.packet
     shown = {"srcip": words.address(packet["version"], (packet["src_addr"],) * 2),
              "destip": words.address(packet["version"], (packet["dst_addr"],) * 2)}  # fmt: skip
-    if packet["proto"] <= 255:
+    if _named(packet) is not None:
         shown["prot"] = defensive.protocol_word(packet["proto"])
         for keyword, name, span in _selectors(packet, ("srcport", "destport", "type", "code")):
             shown[keyword] = defensive.span_word(span) if name else ""
@@ -243,8 +244,8 @@ def _rule_words(leg: Leg) -> str:
     packet, version = leg.packet, leg.packet["version"]
     ends = [words.address(version, (packet[name],) * 2) for name in ("src_addr", "dst_addr")]
     asked = [f"IPSEC{'' if version == 4 else '6'}RULE", *ends]
-    number = packet["proto"]
-    if number <= 255:
+    number = _named(packet)
+    if number is not None:
         asked += ["PROTOCOL", {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPV6", 89: "OSPF"}.get(number, str(number))]
         for keyword, _, (low, high) in _selectors(packet, ("SRCPORT", "DESTPORT", "TYPE", "CODE")):
             asked += [keyword, str(low), *([str(high)] if high != low else [])]
@@ -531,16 +532,23 @@ def _wider(rule: FilterRule, field: str, packet: Mapping[str, int]) -> Iterator[
         yield "FragmentsOnly", "No"
 
 
+def _named(packet: Mapping[str, int]) -> int | None:
+    """The protocol by which a filter can take a packet; None where it takes one for all protocols."""
+    number = packet["proto"]
+    known = number <= 255 and defensive.ONE_VERSION.get(number, packet["version"]) == packet["version"]
+    return number if known else None
+
+
 def _service(packet: Mapping[str, int]) -> Iterator[str]:
     """The attributes of an IpService for one crossing."""
-    number = packet["proto"]
-    if number <= 255:
+    number = _named(packet)
+    if number is not None:
         yield f"Protocol {next((name for name, known in policy.PROTOCOLS.items() if known == number), str(number))}"
     else:
-        yield "Protocol Opaque"
+        yield "Protocol All"
     names = ("SourcePortRange", "DestinationPortRange", "Type", "Code")
     for name, _, (low, high) in _selectors(packet, names):
-        if number in policy.ONLY_FOR[name]:
+        if number is not None and number in policy.ONLY_FOR[name]:
             yield f"{name} {low}" + (f" {high}" if high != low else "")
     yield f"Direction {'Outbound' if packet['direction'] else 'Inbound'}"
     yield f"Routing {'Routed' if packet['routed'] else 'Local'}"

@@ -366,7 +366,8 @@ class _Story:
     def _written(self, before: dict[str, int]) -> Iterator[tuple[str, str]]:
         for path, parts in self.system.files.appended.items():
             for part in parts[before.get(path, 0) :]:
-                yield from ((path, line) for line in part.splitlines())
+                text = part if isinstance(part, str) else str(part, "utf-8")
+                yield from ((path, line) for line in text.splitlines())
 
     # ---- what steps do
 
@@ -385,10 +386,7 @@ class _Story:
         return self._typed(self.system.shell(step.value, step.user))
 
     def tso(self, step: Step) -> Happened:
-        tso = getattr(self.system, "tso", None)
-        if tso is None:
-            raise _NotModelled("TSO commands are not modelled")
-        return self._typed(tso(step.value, step.user))
+        return self._typed(self.system.tso(step.value, step.user))
 
     @staticmethod
     def _typed(answer: Any) -> Happened:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 
+from zsim.files import Store
 from zsim.system import System
 from zsim.tcpip.filters import FilterSet
 from zsim.tcpip.traffic import Prepared
@@ -23,10 +24,11 @@ def copied(system: System) -> System:
         tasks={name: replace(task) for name, task in system.tasks.items()},
         files=replace(
             files, names=dict(files.names), text=dict(files.text), replaced=dict(files.replaced),
-            appended={name: list(parts) for name, parts in files.appended.items()}, modes=dict(files.modes),
-            asked=dict(files.asked),
+            appended={name: [files.added(name)] for name in files.appended}, modes=dict(files.modes),
+            asked=dict(files.asked), store=Store(),
         ),
         clock=replace(system.clock), readings=dict(system.readings), dmd=deepcopy(system.dmd),
+        syslogd=deepcopy(system.syslogd), elsewhere=list(system.elsewhere), racf=deepcopy(system.racf),
         symbols=dict(system.symbols), facts=dict(system.facts),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ that the two agree is checked with every packet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from zsim import addresses
@@ -344,7 +344,7 @@ def _legs(view: View, outcome: traffic.Outcome, hook: str) -> Iterator[Leg]:
 # ---- what follows -----------------------------------------------------------------------------------------------
 
 
-def _records(system: System, events: Sequence[object], deliveries: Sequence[syslogd.Delivery]) -> Iterator[Record]:
+def _records(system: System, events: Iterable[object], deliveries: Sequence[syslogd.Delivery]) -> Iterator[Record]:
     """The records about the packet, with the files they go to."""
     task, daemon = system.task_of(TRMD), system.task_of(SYSLOGD)
     for event in events:
