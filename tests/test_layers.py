@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 # The modules at the edge, which alone read files, sockets, databases and the wall clock.
 EDGE = (
     "zsim.profiles", "zsim.store", "zsim.undo", "zsim.memory", "zsim.cli", "zsim.packets", "zsim.captures", "zsim.demo",
+    "zsim.pytest_plugin",
 )  # fmt: skip
 
 # Where the modules of zsim stand. A module imports from its own height and from below, never from above; one

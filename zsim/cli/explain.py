@@ -17,6 +17,7 @@ from zsim.cli.terminal import (
     session,
     system_option,
     tell_doubts,
+    tell_note,
 )
 from zsim.cli.traffic import ways
 from zsim.profiles import ProfileError
@@ -67,7 +68,7 @@ def why(
     """
     from engine.space import Space
     from zsim.whatif import whytold
-    from zsim.whatif.flips import flips
+    from zsim.whatif.flips import LARGE, MOST_TRIED, flips
     from zsim.whatif.why import WhyError, explain
 
     base = place_of(ctx, system)
@@ -89,7 +90,9 @@ def why(
             found = explain(view, asked._replace(rewrites=tuple(rewrites), home=tuple(home)))
         except WhyError as reason:
             raise ProfileError(str(reason)) from None
-        proposals = flips(space, found) if edits else None
+        if edits and found.filters > LARGE:
+            tell_note(f"trying edits on {found.filters:,} filters, which takes a while (--no-edits does not)")
+        proposals = flips(space, found, MOST_TRIED * (1 + 99 * everything)) if edits else None
         shown = whytold.document(found, proposals)
     if as_json:
         click.echo(json.dumps(shown, indent=2))

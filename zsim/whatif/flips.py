@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from engine.space import Packets, Space
 
 MOST_TRIED = 24  # edits that are tried
-LARGE, FEW = 2_000, 6  # from so many filters on only so many
+LARGE, FEW = 2_000, 3  # from so many filters on only so many, unless more are asked for
 EPHEMERAL = 1024  # ports from here on belong to clients
 OBEYED = "ZSIM.WHY(IPSEC)"  # the name of the member that is obeyed on trial
 PERMIT, DENY = "Permit", "Deny"
@@ -87,9 +87,9 @@ def flips(space: Space, why: Why, most: int = MOST_TRIED) -> Proposals:
     notes: list[str] = []
     if why.deciding is None:
         return Proposals((), 0, ("no filter was asked, so no filter decides otherwise",))
-    if why.filters > LARGE and most > FEW:
+    if why.filters > LARGE and most == MOST_TRIED:
         most = FEW
-        notes.append(f"only {FEW} edits were tried, as the system has {why.filters:,} filters")
+        notes.append(f"at most {FEW} edits were tried, as the system has {why.filters:,} filters (--all tries all)")
     found: list[Flip] = []
     tried: set[tuple[str, ...]] = set()
     for edit in _candidates(why, notes):
@@ -203,6 +203,9 @@ def _new_defence(why: Why, notes: list[str]) -> Iterator[Edit]:
     yield _command("block it with a defensive filter for 30 minutes", asked)
 
 
+_ATTRIBUTES = {"src_port": "SourcePortRange", "dst_port": "DestinationPortRange", "type": "Type", "code": "Code"}
+
+
 def _selectors(packet: Mapping[str, int], keywords: Sequence[str]) -> Iterator[tuple[str, str, tuple[int, int]]]:
     """Ports, type and code of a packet as spans: of the two ports a client's stays open."""
     ports = packet["src_port"], packet["dst_port"]
@@ -211,6 +214,8 @@ def _selectors(packet: Mapping[str, int], keywords: Sequence[str]) -> Iterator[t
         if value > (65535 if "port" in name else 255):
             continue
         other = ports[1] if name == "src_port" else ports[0]
+        if packet["proto"] not in policy.ONLY_FOR[_ATTRIBUTES[name]]:
+            continue
         client = "port" in name and value >= EPHEMERAL and (other < EPHEMERAL or name == "src_port")
         yield keyword, name, (EPHEMERAL, 65535) if client else (value, value)
 
@@ -337,14 +342,14 @@ class _Texts:
 
     def _add(self, why: Why, leg: Leg) -> Iterator[Edit]:
         """A filter for packets such as this one, in front of the one that decides."""
-        place = self._entry(leg.rule)
-        if place is None:
+        denying = [each for each in why.legs if not each.fate.permits]
+        places = [(place, each.rule) for each in denying or [leg] if (place := self._entry(each.rule))]
+        if not places:
             return
-        source, line, _ = place
+        (source, line, _), ahead = min(places, key=lambda place: place[0][1])
         action = DENY if why.permits else PERMIT
         name = self._free_name(f"why-{action.lower()}")
-        legs = [each for each in why.legs if each.fate.permits == why.permits] if not why.permits else [leg]
-        block = self._block(name, legs, action)
+        block = self._block(name, denying or [leg], action)
         end = len(source.text.split("\n"))
         text = source.text
         tail = "" if text.endswith("\n") else "\n"
@@ -352,7 +357,7 @@ class _Texts:
             (source, editing.Edit(Where(source.name, line, 1), 0, f"  IpFilterRuleRef           {name}\n")),
             (source, editing.Edit(Where(source.name, end, len(text.split("\n")[-1]) + 1), 0, tail + block)),
         ]
-        where = f"before {called(leg.rule)}" if leg.rule is not None and not leg.rule.implicit else "at the end"
+        where = f"before {called(ahead)}" if ahead is not None and not ahead.implicit else "at the end"
         yield from self._edit("add", f"add a filter that {'denies' if why.permits else 'permits'} it, {where}", changes)
 
     def _free_name(self, name: str) -> str:
@@ -546,9 +551,8 @@ def _service(packet: Mapping[str, int]) -> Iterator[str]:
         yield f"Protocol {next((name for name, known in policy.PROTOCOLS.items() if known == number), str(number))}"
     else:
         yield "Protocol All"
-    names = ("SourcePortRange", "DestinationPortRange", "Type", "Code")
-    for name, _, (low, high) in _selectors(packet, names):
-        if number is not None and number in policy.ONLY_FOR[name]:
+    for name, _, (low, high) in _selectors(packet, tuple(_ATTRIBUTES.values())):
+        if number is not None:
             yield f"{name} {low}" + (f" {high}" if high != low else "")
     yield f"Direction {'Outbound' if packet['direction'] else 'Inbound'}"
     yield f"Routing {'Routed' if packet['routed'] else 'Local'}"
@@ -597,5 +601,5 @@ def _difference(source: Source, change: editing.Edit) -> Iterator[str]:
         old, new = old[:-1], new[:-1]
     while old and new and old[0] == new[0]:
         old, new = old[1:], new[1:]
-    yield from (f"- {row}".rstrip() for row in old)
-    yield from (f"+ {row}".rstrip() for row in new)
+    yield from (f"- {row}".rstrip() for row in old if row.strip())
+    yield from (f"+ {row}".rstrip() for row in new if row.strip())

@@ -9,7 +9,7 @@
     packet    := protocol end ">" end word...
     protocol  := tcp, udp, icmp, icmpv6, igmp, ospf, esp, ah, ... or a number 0 to 255; ip: an IPv6 packet whose upper
                  protocol cannot be known
-    end       := address, address:port (IPv4), [address]:port (IPv6); ports with tcp and udp only
+    end       := address, address:port (IPv4), [address]:port (IPv6); ports where the protocol has them
     word      := in [INTERFACE], out [INTERFACE]    arriving here or leaving, over which interface
                  local, routed                      for or from this stack, or forwarded by it
                  syn, ack                           a TCP connection request, or none
@@ -28,14 +28,16 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from engine.headers import TRANSPORTS
 from zsim import addresses
 from zsim.findings import did_you_mean, number
 from zsim.packets import excerpt
 from zsim.tcpip import defensive
 
 RAW = 101  # link type: the IP packet itself
-TCP, UDP, ICMP, ICMPV6, OSPF, MIPV6 = 6, 17, 1, 58, 89, 135
-PORTED, TYPED, CODED = (TCP, UDP), (ICMP, ICMPV6, OSPF, MIPV6), (ICMP, ICMPV6)
+TCP, ICMP, ICMPV6, OSPF, MIPV6 = 6, 1, 58, 89, 135
+PORTED = tuple(row.proto for row in TRANSPORTS if row.ports >= 0)
+TYPED, CODED = (ICMP, ICMPV6, OSPF, MIPV6), (ICMP, ICMPV6)
 LARGEST = 65_535  # octets of an IP packet
 
 # What is assumed of what is left out, by protocol: the type of a request, the code that goes with it.
@@ -211,8 +213,8 @@ class _Reader:
             **{name: unknown[name] for name in ("src_port", "dst_port", "type", "code")},
         }  # fmt: skip
         self._belongs(proto, source, dest, options)
-        if own != version:
-            proto = None  # one whose header no filter reads
+        if not any(row.proto == proto and version in row.versions for row in TRANSPORTS):
+            proto = None  # its header is not read
         whole = not values["fragment"] and not values["opaque"]
         if proto in PORTED:
             self._ports(values, source, dest, whole)
