@@ -118,7 +118,15 @@ def _yes(word: str) -> bool:
 
 
 def _span(most: int) -> Callable[[str], tuple[int, int] | None]:
-    return defensive.span(most)
+    span = defensive.span(most)
+
+    def read(word: str) -> tuple[int, int] | None:
+        try:
+            return span(word)
+        except ValueError as why:
+            raise ValueError(f"{word!r}: {why}; write n or n-m") from None
+
+    return read
 
 
 def _protocols(word: str) -> tuple[int, ...]:
