@@ -18,6 +18,7 @@ from zsim.cli.terminal import (
     system_option,
     tell_doubts,
     tell_note,
+    why_in_force,
 )
 from zsim.cli.traffic import ways
 from zsim.profiles import ProfileError
@@ -93,7 +94,7 @@ def why(
         if edits and found.filters > LARGE:
             tell_note(f"trying edits on {found.filters:,} filters, which takes a while (--no-edits does not)")
         proposals = flips(space, found, MOST_TRIED * (1 + 99 * everything)) if edits else None
-        shown = whytold.document(found, proposals)
+        shown = whytold.document(found, proposals, why_in_force(running))
     if as_json:
         click.echo(json.dumps(shown, indent=2))
     elif form == "text":
@@ -141,9 +142,11 @@ def _recorded(
 
     arrival = interface and interface.upper()
     feeding = None
-    count = 0
+    count, before = 0, system.clock.now
     try:
-        for batch in captures.frames(capture, False):
+        for read in captures.frames(capture, False):
+            batch, _ = engine.dated(read, before)  # as in a replay
+            before = int(batch.time[-1]) if batch.count else before
             at = number - batch.number
             count = batch.number + batch.count - 1
             if feeding is None and batch.count:

@@ -240,10 +240,20 @@ def _met(view: View | traffic.Prepared, frames: engine.Frames, outcome: traffic.
     ]
 
 
+def _dated(batches: Iterable[engine.Frames], before: int) -> Iterator[engine.Frames]:
+    """Frames that all have a time, as in a replay: one without is as old as the one before it, or as the clock."""
+    import engine
+
+    for batch in batches:
+        dated, _ = engine.dated(batch, before)
+        before = int(dated.time[-1]) if batch.count else before
+        yield dated
+
+
 def _recorded(system: System, batches: Iterable[engine.Frames], interface: str | None) -> Iterator[_Met]:
     """What becomes of recorded packets; the system counts and logs them."""
     prepared = system.prepare()
-    for batch in batches:
+    for batch in _dated(batches, system.clock.now):
         for frames, part in system.parts(batch, prepared):
             outcome, _ = system.receive(frames, interface, part)
             yield from _met(part, frames, outcome)
@@ -413,7 +423,7 @@ class _Story:
         met: list[_Met] = []
         replies = 0
         prepared = self.system.prepare()
-        for batch in self.world.frames(step.value):
+        for batch in _dated(self.world.frames(step.value), self.system.clock.now):
             for frames, part in self.system.parts(batch, prepared):
                 outcome, _ = self.system.receive(frames, step.interface, part)
                 replies += len(list(discard.replies(part, frames, outcome)))

@@ -97,8 +97,8 @@ def _log_words(why: Why) -> str:
 # ---- plain data ------------------------------------------------------------------------------------------------
 
 
-def document(why: Why, proposals: Proposals | None) -> dict[str, Any]:
-    """The whole answer."""
+def document(why: Why, proposals: Proposals | None, because: str = "") -> dict[str, Any]:
+    """The whole answer; `because` says why that set of filters is in force."""
     view = why.view
     in_force = view.prepared.in_force
     return {
@@ -112,6 +112,7 @@ def document(why: Why, proposals: Proposals | None) -> dict[str, Any]:
         "permitted": why.permits,
         "status": why.status,
         "source": in_force.source if in_force else None,
+        "because": because or None,
         "filters": why.filters,
         "defensive": {"mode": view.system.stack.defensive_mode, "filters": len(view.prepared.guard.installed)},
         "legs": [_leg_row(view, leg) for leg in why.legs],
@@ -137,7 +138,8 @@ def _rule_row(view: View, leg_or_look: Leg | Look) -> dict[str, Any] | None:
 def _leg_row(view: View, leg: Leg) -> dict[str, Any]:
     simulated = leg.simulated
     return {
-        "direction": WAYS[leg.direction], "routed": bool(leg.packet["routed"]), "interface": leg.interface or None,
+        "direction": WAYS[leg.direction], "because": _way(view, leg), "address": _address(view, leg),
+        "routed": bool(leg.packet["routed"]), "interface": leg.interface or None,
         "secclass": leg.packet["zone"], "reached": leg.reached, "verdict": leg.fate.verdict,
         "logged": list(leg.fate.records), "filter": _rule_row(view, leg),
         "simulated": simulated and called(simulated),
@@ -148,6 +150,23 @@ def _leg_row(view: View, leg: Leg) -> dict[str, Any]:
         ],
         "after": [_rule_row(view, look) for look in leg.after],
     }  # fmt: skip
+
+
+def _way(view: View, leg: Leg) -> str:
+    """Why a crossing is what it is."""
+    packet = leg.packet
+    if packet["routed"]:
+        return "forwarded: neither end is of this stack"
+    version, end = packet["version"], packet["src_addr" if leg.direction else "dst_addr"]
+    own = any((each, address) == (version, end) for each, address, _ in view.around.own)
+    what = "is an address of this stack" if own else "is a group that this stack listens to"
+    return f"local: {addresses.text(version, end)} {what}"
+
+
+def _address(view: View, leg: Leg) -> str | None:
+    """The first home address of the interface."""
+    found = view.prepared.addresses.get((leg.interface, leg.packet["version"]))
+    return None if found is None else addresses.text(leg.packet["version"], found)
 
 
 def _edit_rows(view: View, proposals: Proposals) -> list[dict[str, Any]]:
@@ -211,9 +230,10 @@ def _winner(leg: Mapping[str, Any], several: bool) -> Iterator[str]:
 
 
 def _phases(shown: Mapping[str, Any], leg: Mapping[str, Any]) -> Iterator[str]:
-    yield from _row("interface", f"{leg['interface'] or 'none'}, security class {leg['secclass']}")
-    way = "forwarded" if leg["routed"] else "local: to or from this stack"
-    yield from _row("direction", f"{leg['direction']}, {way}" + ("" if leg["reached"] else " (not reached)"))
+    address = f" ({leg['address']})" if leg["address"] else ""
+    yield from _row("interface", f"{leg['interface'] or 'none'}{address}, security class {leg['secclass']}")
+    reached = "" if leg["reached"] else " (not reached)"
+    yield from _row("direction", f"{leg['direction']}, {leg['because']}{reached}")
     count, mode = shown["defensive"]["filters"], shown["defensive"]["mode"]
     told = f"{count} filter{'s' if count != 1 else ''}, mode {mode}"
     if leg["simulated"]:
@@ -225,7 +245,7 @@ def _phases(shown: Mapping[str, Any], leg: Mapping[str, Any]) -> Iterator[str]:
     if rule is not None and rule["layer"] == DEFENSIVE:
         yield from _row("set", "not asked")
     else:
-        yield from _row("set", shown["source"] or "nothing is filtered")
+        yield from _row("set", shown["because"] or shown["source"] or "no packet is filtered")
     order = f", {rule['order']} of {shown['filters']} in the order of search" if rule and rule["order"] else ""
     yield from _row("filter", f"{rule['shown']}{order}" if rule else "none matches")
     if rule is not None:
