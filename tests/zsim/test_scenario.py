@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -119,6 +121,17 @@ def test_read__what_is_no_scenario(text: str, what: str) -> None:
     with pytest.raises(ScenarioError) as told:
         read(text, "x")
     assert what in str(told.value)
+
+
+def test_read__rubbish_raises_nothing_else() -> None:
+    random = Random(3)
+    texts = [path.read_text() for path in SCENARIOS]
+    for _ in range(400):
+        text = list(random.choice(texts)[: random.randint(50, 900)])
+        for _ in range(random.randint(1, 6)):
+            text[random.randrange(len(text))] = random.choice("\0\n:-[]{}&*!|>%@`'\"#, ~é\ud800\U0001f600x9")
+        with suppress(ScenarioError):
+            read("".join(text), "x")
 
 
 def test_schema__is_published() -> None:

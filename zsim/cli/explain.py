@@ -154,12 +154,7 @@ def _recorded(
                 if arrival is not None and arrival not in feeding.around.interfaces:
                     raise WhyError(f"no interface {arrival}; there are {', '.join(feeding.around.interfaces)}")
             if feeding is not None:
-                _feed(
-                    feeding,
-                    engine.part(batch, 0, min(at, batch.count)) if at < batch.count else batch,
-                    arrival,
-                    rewrites,
-                )
+                _feed(feeding, engine.part(batch, 0, min(at, batch.count)), arrival, rewrites)
             if at < batch.count:
                 assert feeding is not None
                 one = engine.part(batch, at, at + 1)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zsim import addresses
 from zsim.config import policy
 from zsim.facts import choosing
+from zsim.findings import did_you_mean
 from zsim.system import SYSLOGD, TRMD, System
 from zsim.tasks import syslogd, trmd
 from zsim.tcpip import discard, terms, traffic
@@ -165,8 +166,6 @@ def _asked_rows(view: View) -> list[FilterRule]:
 
 
 def _check_interface(view: View, name: str | None) -> None:
-    from zsim.findings import did_you_mean
-
     known = view.around.interfaces
     if name is not None and name not in known:
         raise WhyError(f"no interface {name}; {did_you_mean(name, known, 'there are ' + ', '.join(known))}")

@@ -61,7 +61,7 @@ def sentence(why: Why) -> str:
 
 
 def _article(what: str) -> str:
-    return "an" if what[0].lower() in "aeio" or what.startswith("SSH") else "a"
+    return "an" if what[0].lower() in "aeio" else "a"
 
 
 _TYPES = {(1, 8): "ping request", (1, 0): "ping reply", (58, 128): "ping request", (58, 129): "ping reply",
