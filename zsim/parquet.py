@@ -110,7 +110,9 @@ class Table:
 def _named(codes: Any, names: Any, hidden: Any = None) -> Any:
     import pyarrow
 
-    return pyarrow.DictionaryArray.from_arrays(pyarrow.array(codes, mask=hidden), pyarrow.array(list(names), "string"))
+    return pyarrow.DictionaryArray.from_arrays(
+        pyarrow.array(codes, mask=hidden), pyarrow.array(list(names), "string")
+    )
 
 
 class _Sink:

@@ -29,12 +29,7 @@ class Unwritable(Exception):
 
 @contextmanager
 def annotating(
-    out: str | None,
-    place: Place,
-    captures: Iterable[str],
-    tally: Any,
-    rewrites: list[Rewrite],
-    only: Only,
+    out: str | None, place: Place, captures: Iterable[str], tally: Any, rewrites: list[Rewrite], only: Only,
     decap: bool = False,
 ) -> Iterator[Recorder]:
     """What to tell each batch to, so that the annotated capture `out` is there at the end; without one, nothing."""

@@ -38,6 +38,7 @@ TAGS: dict[int, tuple[tuple[str, str], ...]] = {
 SLOTS = 3
 
 
+
 class Cause(NamedTuple):
     """Why a packet is written about, and the message. `never` says why zsim has no such packet; "" where it has."""
 
