@@ -24,11 +24,11 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_plugin__each_assertion_is_a_test(pytester: pytest.Pytester, run) -> None:
-    pytester.makefile(".zsim.yaml", good=GOOD, bad=BAD, unknown="story: [console: 'D A,L']")
+    pytester.makefile(".zsim.yaml", good=GOOD, bad=BAD, unknown="story: [console: 'F CPAGENT,QUERY']")
     done = run("-rs")
     done.assert_outcomes(passed=1, failed=1, skipped=1)
     done.stdout.fnmatch_lines(['*bad.zsim.yaml:2:*: failed: no "telnet" & <co>', "counterexample: tcp *"])
-    done.stdout.fnmatch_lines(["*not modelled: DISPLAY A,L*"])
+    done.stdout.fnmatch_lines(["*not modelled: MODIFY CPAGENT,QUERY*"])
     assert "Traceback" not in done.stdout.str()
 
 

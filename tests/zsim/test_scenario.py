@@ -271,7 +271,7 @@ def test_story__what_differs_is_shown(step: str, what: str) -> None:
 
 
 def test_story__what_is_not_modelled_is_no_failure() -> None:
-    assert only("story: [console: 'D A,L']").status == NOT_MODELLED
+    assert only("story: [console: 'F CPAGENT,QUERY']").status == NOT_MODELLED
 
 
 def test_story__leaves_the_system_as_it_was() -> None:
@@ -279,7 +279,7 @@ def test_story__leaves_the_system_as_it_was() -> None:
     results("story: [{send: tcp 10.1.0.2 > 10.1.1.2:21}, {sh: ipsec -f default}, {clock: +1d}]", system)
     assert sum(hits.matches for hits in system.stack.policy.hits) == 0  # type: ignore[union-attr]
     assert not system.stack.default_forced
-    assert "/var/log/TRMD1I.2023.12.13" not in system.files.appended
+    assert "EZD0814I" not in system.files.added("/var/log/TRMD1I.2023.12.13")
 
 
 def test_coverage__filters_and_the_fields_that_mattered() -> None:
@@ -314,7 +314,7 @@ BAD = "name: bad <&>\nassert: [{name: 'no \"telnet\" & <co>', deny: {from: 10.0.
 
 def test_command__exit_codes(tmp_path: Path) -> None:
     good, bad = write(tmp_path, GOOD, "g.zsim.yaml"), write(tmp_path, BAD, "b.zsim.yaml")
-    unknown = write(tmp_path, "story: [console: 'D A,L']", "u.yaml")
+    unknown = write(tmp_path, "story: [console: 'F CPAGENT,QUERY']", "u.yaml")
     broken = write(tmp_path, "assert: [{deny: icpm}]", "x.yaml")
     for files, code in (([good], 0), ([good, bad], 1), ([unknown], 3), ([bad, broken], 2), (["nosuch"], 2)):
         assert zsim("test", *files).exit_code == code

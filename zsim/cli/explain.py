@@ -22,7 +22,8 @@ from zsim.cli.terminal import (
 )
 from zsim.cli.traffic import ways
 from zsim.profiles import ProfileError
-from zsim.system import TCPIP, System
+from zsim.started import TCPIP
+from zsim.system import System
 
 if TYPE_CHECKING:
     import engine

@@ -23,7 +23,8 @@ from zsim.config.policy import Attribute, Block
 from zsim.config.source import Source, lines
 from zsim.facts import choosing, fact
 from zsim.findings import Where
-from zsim.system import PAGENT, System, Task
+from zsim.started import PAGENT, Task
+from zsim.system import System
 from zsim.tcpip import defensive, traffic
 from zsim.tcpip.filters import DEFENSIVE, INBOUND, POLICY, PROFILE, FilterRule
 from zsim.tcpip.traffic import STACK

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from dataclasses import replace
+from copy import copy, deepcopy
+from dataclasses import fields, replace
+from typing import Any
 
 from zsim.files import Store
 from zsim.system import System
@@ -14,23 +15,29 @@ from zsim.tcpip.traffic import Prepared
 def copied(system: System) -> System:
     """The copy. What can be large and is never changed in place, filters and the text of files, is shared."""
     stack, files = system.stack, system.files
+    deep = {name: deepcopy(getattr(system, name)) for name in ("dmd", "syslogd", "racf", "screen", "clock")}
     return replace(
         system,
+        **{name: value for name, value in _containers(system).items() if name not in ("tasks", *deep)}, **deep,
         stack=replace(
-            stack, interfaces=deepcopy(stack.interfaces), ipsecurity=dict(stack.ipsecurity),
-            forwarding=dict(stack.forwarding), default=_counted(stack.default), policy=_counted(stack.policy),
-            ports=list(stack.ports), settings=deepcopy(stack.settings), defensive=deepcopy(stack.defensive),
+            stack,
+            **_containers(stack)
+            | {name: deepcopy(getattr(stack, name)) for name in ("interfaces", "settings", "defensive")},
+            default=_counted(stack.default), policy=_counted(stack.policy),
         ),
         tasks={name: replace(task) for name, task in system.tasks.items()},
         files=replace(
-            files, names=dict(files.names), text=dict(files.text), replaced=dict(files.replaced),
-            appended={name: [files.added(name)] for name in files.appended}, modes=dict(files.modes),
-            asked=dict(files.asked), store=Store(),
+            files,
+            **_containers(files) | {"appended": {name: [files.added(name)] for name in files.appended}},
+            store=Store(),
         ),
-        clock=replace(system.clock), readings=dict(system.readings), dmd=deepcopy(system.dmd),
-        syslogd=deepcopy(system.syslogd), elsewhere=list(system.elsewhere), racf=deepcopy(system.racf),
-        symbols=dict(system.symbols), facts=dict(system.facts),
     )  # fmt: skip
+
+
+def _containers(state: Any) -> dict[str, Any]:
+    """The lists and dictionaries of some state, each as a new one with the same things in it."""
+    values = {each.name: getattr(state, each.name) for each in fields(state) if each.init}
+    return {name: copy(value) for name, value in values.items() if isinstance(value, list | dict)}
 
 
 def apart(prepared: Prepared) -> Prepared:

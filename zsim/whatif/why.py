@@ -18,7 +18,8 @@ from zsim import addresses
 from zsim.config import policy
 from zsim.facts import choosing
 from zsim.findings import did_you_mean
-from zsim.system import SYSLOGD, TRMD, System
+from zsim.started import SYSLOGD, TRMD
+from zsim.system import System
 from zsim.tasks import syslogd, trmd
 from zsim.tcpip import discard, terms, traffic
 from zsim.tcpip.defensive import span_word
