@@ -163,6 +163,17 @@ def test_why__the_record_is_lost_without_trmd() -> None:
     assert whytold.sentence(found).endswith("; its record is lost, as TRMD is not running.")
 
 
+def test_why__a_filter_outside_its_time() -> None:
+    text = policy(ANY_TCP).replace(
+        "  IpGenericFilterActionRef permit-log\n}",
+        "  IpTimeCondition\n  {\n    TimeOfDayRange 00:00-01:00\n  }\n  IpGenericFilterActionRef permit-log\n}", 1,
+    )  # fmt: skip
+    found = asked(policy_system(text), "tcp 10.1.0.2 > 10.1.1.2:80")
+    assert found.verdict == "denied"
+    assert [look.rule.name for look in found.asleep] == ["AnyTcp"]
+    assert "Would match, but is outside its time:\n  AnyTcp.1: Permit" in told(found)
+
+
 # ---- edits that turn it ------------------------------------------------------------------------------------------
 
 
@@ -224,6 +235,19 @@ def test_edits__rules_of_the_profile() -> None:
     assert add.edit.lines == ("+   IPSECRULE 10.1.1.2 224.0.0.5 PROTOCOL OSPF TYPE 1 ROUTING LOCAL DIRECTION OUTBOUND",)
     assert add.extra == 0
     assert turned(system, "tcp 10.1.0.2 > 10.1.1.2:23") == []  # a profile only permits
+
+
+def test_edits__the_policy_back_in_force() -> None:
+    system = policy_system(policy(PING_IN))
+    system.shell("ipsec -f default")
+    found = turned(system, "icmp 10.1.0.2 > 10.1.1.2 type 8")
+    assert ("ipsec -f reload",) in [flip.edit.lines for flip in found]
+    (block,) = turned(system, "icmp 10.1.0.9 > 10.1.1.2 type 8")  # here the policy would not help
+    assert block.edit.lines == (
+        "+ IPSEC LOGENABLE LOGIMPLICIT",
+        "+   IPSECRULE 10.1.0.9 10.1.1.2 PROTOCOL ICMP TYPE 8 CODE 0 ROUTING LOCAL DIRECTION INBOUND",
+        "+ ENDIPSEC",
+    )
 
 
 def test_edits__of_a_defensive_filter(mysys: Path) -> None:

@@ -64,15 +64,16 @@ class Change(NamedTuple):
 
 
 class Flip(NamedTuple):
-    """An edit that was seen to turn the verdict, and what else it changes."""
+    """An edit that was seen to turn the verdict, and what else it changes; None where the rules are too entangled to
+    tell."""
 
     edit: Edit
     verdict: str
-    changes: tuple[Change, ...]
+    changes: tuple[Change, ...] | None
 
     @property
-    def extra(self) -> int:
-        return sum(change.packets for change in self.changes)
+    def extra(self) -> int | None:
+        return None if self.changes is None else sum(change.packets for change in self.changes)
 
 
 class Proposals(NamedTuple):
@@ -93,22 +94,24 @@ def flips(space: Space, why: Why, most: int = MOST_TRIED) -> Proposals:
         notes.append(f"at most {FEW} edits were tried, as the system has {why.filters:,} filters (--all tries all)")
     found: list[Flip] = []
     tried: set[tuple[str, ...]] = set()
-    for edit in _candidates(why, notes):
-        if edit.lines in tried:
-            continue
-        if len(tried) == most:
-            break
-        tried.add(edit.lines)
-        flip = prove(space, why, edit)
-        if flip is not None:
-            found.append(flip)
-    found.sort(key=lambda flip: (flip.extra, len(flip.edit.lines)))
+    with choosing(why.view.system.facts):
+        for edit in _candidates(why, notes):
+            if edit.lines in tried:
+                continue
+            if len(tried) == most:
+                break
+            tried.add(edit.lines)
+            flip = prove(space, why, edit)
+            if flip is not None:
+                found.append(flip)
+    found.sort(key=lambda flip: (flip.extra is None, flip.extra or 0, len(flip.edit.lines)))
     return Proposals(tuple(found), len(tried), tuple(notes))
 
 
 def prove(space: Space, why: Why, edit: Edit) -> Flip | None:
     """The edit made on a copy of the system, and the packet judged again; None where its verdict stays."""
     import engine
+    from engine.space import Entangled
 
     trial, before = copied(why.view.system), why.view
     if not edit.carry(trial):
@@ -121,7 +124,10 @@ def prove(space: Space, why: Why, edit: Edit) -> Flip | None:
     verdict = engine.VERDICTS[outcome.judgement.verdict[0]]
     if (verdict in ("permitted", "unfiltered")) == why.permits:
         return None
-    return Flip(edit, verdict, tuple(_changes(space, before, after, why)))
+    try:
+        return Flip(edit, verdict, tuple(_changes(space, before, after, why)))
+    except Entangled:
+        return Flip(edit, verdict, None)
 
 
 def _changes(space: Space, before: View, after: View, why: Why) -> Iterator[Change]:
@@ -151,6 +157,8 @@ def _candidates(why: Why, notes: list[str]) -> Iterator[Edit]:
         yield from _of_defence(rule)
         return
     in_force = system.stack.in_force
+    if system.stack.default_forced and system.stack.policy is not None:
+        yield _command("put the policy in force again", ["-f", "reload"])
     if why.permits:
         yield from _new_defence(why, notes)
     if in_force is not None and in_force.layer == PROFILE:
@@ -226,24 +234,28 @@ def _ipsecrule(why: Why) -> Iterator[Edit]:
     system = why.view.system
     assert system.stack.default is not None
     where = next((rule.where for rule in system.stack.default.filters if rule.implicit), Where(""))
-    text = system.files.get(where.source)
-    if not isinstance(text, str) or not where.line:
-        return
-    block = text.split("\n")[where.line - 1 :]
-    block[0] = block[0][where.column - 1 :]
-    end = next((at for at, line in enumerate(block) if "ENDIPSEC" in line.upper().split(";")[0].split()), None)
-    if end is None:
-        return
+    text = system.files.get(where.source) if where.line else None
     new = [f"  {_rule_words(leg)}" for leg in why.legs if not leg.fate.permits]
-    obeyed = "\n".join([*block[:end], *new, *block[end:]]) + "\n"
+    if isinstance(text, str):
+        block = text.split("\n")[where.line - 1 :]
+        block[0] = block[0][where.column - 1 :]
+        end = next((at for at, line in enumerate(block) if "ENDIPSEC" in line.upper().split(";")[0].split()), None)
+        if end is None:
+            return
+        title, place = "one more rule in the IPSEC block, obeyed as a whole", Where(where.source, where.line + end, 1)
+        lines = tuple(f"+ {line}" for line in new)
+        obeyed = "\n".join([*block[:end], *new, *block[end:], ""])
+    else:
+        title, place = "an IPSEC block, which the profile has none of, obeyed", None
+        lines = tuple(f"+ {line}" for line in ("IPSEC LOGENABLE LOGIMPLICIT", *new, "ENDIPSEC"))
+        obeyed = "\n".join(["IPSEC LOGENABLE LOGIMPLICIT", *new, "ENDIPSEC", ""])
 
     def carry(trial: System) -> bool:
         trial.files.text[OBEYED] = obeyed
         trial.files.names[OBEYED] = OBEYED
         return trial.console(f"V TCPIP,,OBEYFILE,{OBEYED}").done
 
-    place = Where(where.source, where.line + end, 1)
-    yield Edit("add", "one more rule in the IPSEC block, obeyed as a whole", place, tuple(f"+ {x}" for x in new), carry)
+    yield Edit("add", title, place, lines, carry)
 
 
 def _rule_words(leg: Leg) -> str:

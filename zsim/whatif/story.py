@@ -104,9 +104,11 @@ class _NotModelled(Exception):
 
 def _result(name: str, where: Where, ask: Callable[[], str]) -> Result:
     """`ask` gives what is wrong, "" for nothing."""
+    from engine.space import Entangled
+
     try:
         why = ask()
-    except _NotModelled as told:
+    except (_NotModelled, Entangled) as told:
         return Result(name, where, NOT_MODELLED, str(told))
     except ValueError as told:
         return Result(name, where, ERROR, str(told))
@@ -347,7 +349,8 @@ def _how(met: _Met) -> str:
 
 
 class Happened(NamedTuple):
-    """What a step brought: an answer in text, its messages and exit code, packets, replies, and records written."""
+    """What a step brought: an answer in text and its exit code, the messages of the console, asked for or not, packets,
+    replies, and records written."""
 
     text: str = ""
     messages: tuple[str, ...] = ()
@@ -367,8 +370,11 @@ class _Story:
     def step(self, step: Step) -> str:
         """Do it, and hold what happened against what is expected; what differs, "" for nothing."""
         before = {path: len(parts) for path, parts in self.system.files.appended.items()}
+        self.system.seen()
         happened = _ACTIONS[step.kind](self, step)
-        happened = happened._replace(written=tuple(self._written(before)))
+        unasked, _ = self.system.seen()
+        said = (*happened.messages, *map(str, unasked))
+        happened = happened._replace(written=tuple(self._written(before)), messages=said)
         if not step.expected:
             return happened.refused
         return "\n".join(filter(None, (self._differs(each, happened) for each in step.expected)))

@@ -23,7 +23,7 @@ from zsim.system import System
 from zsim.tasks import syslogd, trmd
 from zsim.tcpip import discard, terms, traffic
 from zsim.tcpip.defensive import span_word
-from zsim.tcpip.filters import DEFENSIVE, FilterRule
+from zsim.tcpip.filters import DEFENSIVE, FilterRule, lower
 from zsim.tcpip.traffic import STACK, FilterEvent, Rewrite
 from zsim.whatif import words
 from zsim.whatif.crossings import Fate, Numbers, View
@@ -115,6 +115,7 @@ class Why(NamedTuple):
     reply: str
     records: tuple[Record, ...]
     headers: Mapping[str, int]
+    asleep: tuple[Look, ...] = ()  # filters that would match, but are not installed at this time
 
     @property
     def permits(self) -> bool:
@@ -144,12 +145,13 @@ def explain(view: View, asked: Question) -> Why:
         _check_way(view, asked, hook, outcome, shown)
         legs = tuple(_legs(view, outcome, hook))
         records = tuple(_records(system, outcome.events, deliveries))
+        asleep = tuple(_asleep(view, legs, int(asked.frames.time[0])))
     made = f"ICMP{'v6' if shown['version'] == 6 else ''} type {{}} code {{}} to the sender"
     packet = dict(shown, direction=legs[0].direction, routed=legs[0].packet["routed"]) if legs else shown
     return Why(
         view, asked, _described(packet, legs), tuple(_assumed(view, asked, outcome, hook, shown)), verdict,
         engine.STATUSES[outcome.headers.status[0]], hook, legs, sum(not row.hidden for row in _asked_rows(view)),
-        made.format(replies[0].type, replies[0].code) if replies else "", records, shown,
+        made.format(replies[0].type, replies[0].code) if replies else "", records, shown, asleep,
     )  # fmt: skip
 
 
@@ -339,6 +341,17 @@ def _legs(view: View, outcome: traffic.Outcome, hook: str) -> Iterator[Leg]:
         at = int(outcome.journey.departure[0])
         zone = view.around.zones[at] if at >= 0 else 0
         yield _leg(view, OUT, at, {**last, "direction": OUT, "zone": zone}, reached=False)
+
+
+def _asleep(view: View, legs: Sequence[Leg], time: int) -> Iterator[Look]:
+    """Filters outside their time that match a crossing; the Policy Agent has them, the stack has not."""
+    in_force = view.prepared.in_force
+    if in_force is None or not in_force.timed:
+        return
+    installed = set(in_force.active(time, view.system.offset))
+    for at, row in enumerate(in_force.filters):
+        if at not in installed and any(not misses(lower(row, at), row, leg.packet) for leg in legs):
+            yield Look(row, 0, ())
 
 
 # ---- what follows -----------------------------------------------------------------------------------------------

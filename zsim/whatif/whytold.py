@@ -116,6 +116,7 @@ def document(why: Why, proposals: Proposals | None, because: str = "") -> dict[s
         "filters": why.filters,
         "defensive": {"mode": view.system.stack.defensive_mode, "filters": len(view.prepared.guard.installed)},
         "legs": [_leg_row(view, leg) for leg in why.legs],
+        "asleep": [_rule_row(view, look) for look in why.asleep],
         "reply": why.reply or None,
         "records": [{"text": each.text, "file": each.path or None, "lost": each.why or None} for each in why.records],
         "edits": _edit_rows(view, proposals) if proposals is not None else None,
@@ -174,8 +175,9 @@ def _edit_rows(view: View, proposals: Proposals) -> list[dict[str, Any]]:
         {
             "kind": flip.edit.kind, "title": flip.edit.title,
             "where": view.place(flip.edit.where) if flip.edit.where else None, "lines": list(flip.edit.lines),
-            "verdict": flip.verdict, "extra": str(flip.extra),
-            "changes": [change._asdict() | {"packets": str(change.packets)} for change in flip.changes],
+            "verdict": flip.verdict, "extra": None if flip.extra is None else str(flip.extra),
+            "changes": None if flip.changes is None
+            else [change._asdict() | {"packets": str(change.packets)} for change in flip.changes],
         }
         for flip in proposals.flips
     ]  # fmt: skip
@@ -207,6 +209,12 @@ def _lines(shown: Mapping[str, Any], everything: bool) -> Iterator[str]:
         yield from _row("log", f"{to}: {record['text']}")
     for leg in shown["legs"]:
         yield from _misses(leg, everything, len(shown["legs"]) > 1)
+    if shown["asleep"]:
+        yield ""
+        yield "Would match, but is outside its time:"
+        for row in shown["asleep"]:
+            yield f"  {row['shown']}: {row['action']}"
+            yield f"    {row['where']}"
     if shown["edits"] is not None:
         yield from _edits(shown, everything)
 
@@ -309,9 +317,11 @@ def _edits(shown: Mapping[str, Any], everything: bool) -> Iterator[str]:
         if row["where"]:
             yield f"   {row['where']}"
         yield from (f"   {line}" for line in row["lines"])
-        if not row["changes"]:
+        if row["changes"] is None:
+            yield "   what else it changes cannot be told: the rules overlap in too many ways"
+        elif not row["changes"]:
             yield "   changes nothing else"
-        for change in row["changes"]:
+        for change in row["changes"] or ():
             more = (
                 f", and {_count(change['boxes'] - 1, 'more box').replace('boxs', 'boxes')}"
                 if change["boxes"] > 1
