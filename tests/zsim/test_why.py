@@ -277,6 +277,7 @@ def test_edits__are_not_tried_on_files_that_changed(mysys: Path) -> None:
 def test_edits__of_random_policies_turn_the_verdict_when_made(seed: int) -> None:
     """And the filters, held against the packet one by one, decide what the tables do: `explain` checks that itself."""
     made = stack(seed)
+    others = [each.frames[0] for each in generator.packets(Random(-seed), made.here, made.rows, 60)]
     for sent in generator.packets(Random(seed), made.here, made.rows, 4):
         space = Space()
         frames = engine.frames_of([(NOW, sent.frames[0])], RAW_IP)
@@ -290,6 +291,15 @@ def test_edits__of_random_policies_turn_the_verdict_when_made(seed: int) -> None
             outcome, _ = trial.receive(frames)
             verdict = engine.VERDICTS[outcome.judgement.verdict[0]]
             assert (verdict in ("permitted", "unfiltered")) != found.permits, (seed, flip)
+            if flip.extra == 0:
+                assert [each for each in _differing(made.system, trial, others) if each != sent.frames[0]] == []
+
+
+def _differing(one: System, other: System, packets: list[bytes]) -> list[bytes]:
+    """The packets on which the verdicts of two systems differ."""
+    frames = engine.frames_of([(NOW, packet) for packet in packets], RAW_IP)
+    verdicts = [copied(system).receive(frames)[0].judgement.verdict.tolist() for system in (one, other)]
+    return [packet for packet, before, after in zip(packets, *verdicts, strict=True) if before != after]
 
 
 # ---- the command -------------------------------------------------------------------------------------------------
