@@ -113,8 +113,7 @@ class _Reader:
         self.line = line
         if len(line) > LONGEST:
             raise self.wrong(f"the line has {len(line)} characters; write at most {LONGEST}", LONGEST)
-        words = [_Word(found[0], found.start()) for found in re.finditer(r"->|>|[^\s>]+", line)]
-        self.words = words
+        self.words = [_Word(found[0], found.start()) for found in re.finditer(r"->|>|(?:(?!->)[^\s>])+", line)]
         self.assumed: list[str] = []
 
     def wrong(self, what: str, at: int | _Word) -> NotationError:
@@ -212,9 +211,9 @@ class _Reader:
             "src_addr": source.address, "dst_addr": dest.address,
             **{name: unknown[name] for name in ("src_port", "dst_port", "type", "code")},
         }  # fmt: skip
-        self._belongs(proto, source, dest, options)
         if not any(row.proto == proto and version in row.versions for row in TRANSPORTS):
             proto = None  # its header is not read
+        self._belongs(proto, source, dest, options)
         whole = not values["fragment"] and not values["opaque"]
         if proto in PORTED:
             self._ports(values, source, dest, whole)
