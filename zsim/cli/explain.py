@@ -12,6 +12,7 @@ from zsim.cli.candidates import candidate
 from zsim.cli.terminal import (
     FINE,
     NOT_KNOWN,
+    compiling,
     json_option,
     place_of,
     session,
@@ -88,7 +89,8 @@ def why(
                 asked = asked._replace(interface=interface and interface.upper())
                 view = _view(space, running, asked, home)
             else:
-                view, asked = _recorded(space, running, packet, frame, interface, home, rewrites)
+                with compiling():
+                    view, asked = _recorded(space, running, packet, frame, interface, home, rewrites)
             found = explain(view, asked._replace(rewrites=tuple(rewrites), home=tuple(home)))
         except WhyError as reason:
             raise ProfileError(str(reason)) from None
@@ -144,21 +146,23 @@ def _recorded(
     arrival = interface and interface.upper()
     feeding = None
     count, before = 0, system.clock.now
+    compiled = captures.wants_compiled((capture,))
     try:
-        for read in captures.frames(capture, False):
+        for read in captures.frames(capture, compiled):
             batch, _ = engine.dated(read, before)  # as in a replay
             before = int(batch.time[-1]) if batch.count else before
             at = number - batch.number
             count = batch.number + batch.count - 1
             if feeding is None and batch.count:
-                feeding = view(space, system, home=home, time=int(batch.time[0]))
+                feeding = view(space, system, compiled=compiled, home=home, time=int(batch.time[0]))
                 if arrival is not None and arrival not in feeding.around.interfaces:
                     raise WhyError(f"no interface {arrival}; there are {', '.join(feeding.around.interfaces)}")
             if feeding is not None:
                 _feed(feeding, engine.part(batch, 0, min(at, batch.count)), arrival, rewrites)
             if at < batch.count:
                 assert feeding is not None
-                one = engine.part(batch, at, at + 1)
+                timed = [(int(batch.time[at]), engine.frame_of(batch, at))]
+                one = engine.frames_of(timed, int(batch.linktype[at]), number=number)
                 own = view(space, system, home=home, time=int(one.time[0]))
                 own = own._replace(prepared=own.prepared._replace(trains=feeding.prepared.trains))
                 return own, Question(one, None, arrival)
