@@ -168,6 +168,7 @@ def opened(scenario: Scenario, base: Place) -> Iterator[tuple[World, list[System
             from zsim import captures
 
             near = folder / name
-            yield from captures.frames(str(near if near.exists() else Path(name)), False)
+            path = str(near) if near.exists() else name
+            yield from captures.frames(path, captures.wants_compiled((path,)))
 
         yield World(start, frames), systems

@@ -209,12 +209,24 @@ def _shown(here: View, packet: Mapping[str, int]) -> str:
 
 
 class _Met(NamedTuple):
-    """What became of one frame: its verdict, the filters that decided its crossings, and whether it was logged."""
+    """What became of a frame: its verdict, the filters that decided its crossings, and whether it was logged. Or of
+    `packets` frames to which the same happened, of which it is the first."""
 
     frame: int
     verdict: str
     rules: tuple[FilterRule | None, ...]
     logged: bool
+    packets: int = 1
+
+
+def _grouped(met: Iterable[_Met]) -> tuple[_Met, ...]:
+    """Frames to which the same happened as one."""
+    found: dict[tuple[object, ...], _Met] = {}
+    for one in met:
+        key = one.verdict, one.logged, *map(id, one.rules)
+        first = found.setdefault(key, one._replace(packets=0))
+        found[key] = first._replace(packets=first.packets + one.packets)
+    return tuple(found.values())
 
 
 def _met(view: View | traffic.Prepared, frames: engine.Frames, outcome: traffic.Outcome) -> list[_Met]:
@@ -252,12 +264,21 @@ def _dated(batches: Iterable[engine.Frames], before: int) -> Iterator[engine.Fra
         yield dated
 
 
-def _recorded(system: System, batches: Iterable[engine.Frames], interface: str | None) -> Iterator[_Met]:
-    """What becomes of recorded packets; the system counts and logs them."""
-    prepared = system.prepare()
+def _recorded(
+    system: System,
+    batches: Iterable[engine.Frames],
+    interface: str | None,
+    told: Callable[[traffic.Prepared, engine.Frames, traffic.Outcome], object] = lambda prepared, frames, outcome: None,
+) -> Iterator[_Met]:
+    """What becomes of recorded packets; the system counts and logs them, and `told` hears of each batch."""
+    import engine
+
+    prepared = None
     for batch in _dated(batches, system.clock.now):
+        prepared = prepared or system.prepare(engine.is_compiled(batch.start))
         for frames, part in system.parts(batch, prepared):
             outcome, _ = system.receive(frames, interface, part)
+            told(part, frames, outcome)
             yield from _met(part, frames, outcome)
 
 
@@ -272,15 +293,11 @@ def _of_capture(here: View, asked: Assertion, subject: Subject, world: World, co
     assert subject.capture is not None
     system = copied(here.system)
     _known_interface(system, subject.interface)
-    judged, wrong = 0, []
-    for met in _recorded(system, world.frames(subject.capture), subject.interface):
-        for rule in met.rules:
-            if rule is not None and not rule.hidden:
-                coverage.hit(rule)
-        if met.verdict != "unjudged":
-            judged += 1
-            if (met.verdict in PERMITTING) != (asked.kind == "permit"):
-                wrong.append(met)
+    met = _grouped(_recorded(system, world.frames(subject.capture), subject.interface))
+    _hit(coverage, met)
+    judging = [one for one in met if one.verdict != "unjudged"]
+    judged = sum(one.packets for one in judging)
+    wrong = [one for one in judging if (one.verdict in PERMITTING) != (asked.kind == "permit")]
     if not judged:
         return f"says nothing: {subject.capture} has no packet that filters judge"
     return _wrong_frames(subject.capture, wrong, judged)
@@ -289,11 +306,22 @@ def _of_capture(here: View, asked: Assertion, subject: Subject, world: World, co
 def _wrong_frames(capture: str, wrong: Sequence[_Met], judged: int) -> str:
     if not wrong:
         return ""
-    lines = [f"{len(wrong):,} of {judged:,} judged packets of {capture}:"]
+    lines = [f"{sum(met.packets for met in wrong):,} of {judged:,} judged packets of {capture}:"]
     for met in wrong[:MOST_SHOWN]:
         names = " and ".join(called(rule) for rule in met.rules)
-        lines.append(f"frame {met.frame} is {met.verdict}" + (f" by {names}" if names else ""))
+        lines.append(f"frame {met.frame} is {met.verdict}" + (f" by {names}" if names else "") + _more(met))
     return "\n".join(lines + (["..."] if len(wrong) > MOST_SHOWN else []))
+
+
+def _more(met: _Met) -> str:
+    return f" ({met.packets:,} like it)" if met.packets > 1 else ""
+
+
+def _hit(coverage: Coverage, met: Iterable[_Met]) -> None:
+    for one in met:
+        for rule in one.rules:
+            if rule is not None and not rule.hidden:
+                coverage.hit(rule, one.packets)
 
 
 def _unchanged(space: Space, old: View, new: View, asked: Assertion, world: World) -> str:
@@ -303,16 +331,15 @@ def _unchanged(space: Space, old: View, new: View, asked: Assertion, world: Worl
         return _packets_unchanged(old, new, asked, subject.packet)
     if subject.capture is not None:
         sides = [
-            list(_recorded(copied(each.system), world.frames(subject.capture), subject.interface))
-            for each in (old, new)
+            _recorded(copied(side.system), world.frames(subject.capture), subject.interface) for side in (old, new)
         ]
-        wrong = [
-            (mine, its)
-            for mine, its in zip(*sides, strict=True)
-            if mine.verdict != its.verdict or (not asked.verdicts_only and mine.logged != its.logged)
-        ]
-        lines = [f"frame {mine.frame} was {_how(mine)}, is {_how(its)}" for mine, its in wrong[:MOST_SHOWN]]
-        return "\n".join([f"{len(wrong):,} packets of {subject.capture}:", *lines]) if wrong else ""
+        count, lines = 0, []
+        for mine, its in zip(*sides, strict=True):
+            if mine.verdict != its.verdict or (not asked.verdicts_only and mine.logged != its.logged):
+                count += 1
+                if count <= MOST_SHOWN:
+                    lines.append(f"frame {mine.frame} was {_how(mine)}, is {_how(its)}")
+        return "\n".join([f"{count:,} packets of {subject.capture}:", *lines]) if count else ""
     assert subject.wanted is not None
     among = old.among | new.among
     parts: dict[Any, Packets] = compare.contrasted(space, old, new, among).parts()
@@ -426,19 +453,15 @@ class _Story:
 
     def capture(self, step: Step) -> Happened:
         _known_interface(self.system, step.interface)
-        met: list[_Met] = []
         replies = 0
-        prepared = self.system.prepare()
-        for batch in _dated(self.world.frames(step.value), self.system.clock.now):
-            for frames, part in self.system.parts(batch, prepared):
-                outcome, _ = self.system.receive(frames, step.interface, part)
-                replies += len(list(discard.replies(part, frames, outcome)))
-                met += _met(part, frames, outcome)
-        for one in met:
-            for rule in one.rules:
-                if rule is not None and not rule.hidden:
-                    self.coverage.hit(rule)
-        return Happened(met=tuple(met), replies=replies)
+
+        def told(prepared: traffic.Prepared, frames: engine.Frames, outcome: traffic.Outcome) -> None:
+            nonlocal replies
+            replies += sum(1 for _ in discard.replies(prepared, frames, outcome))
+
+        met = _grouped(_recorded(self.system, self.world.frames(step.value), step.interface, told))
+        _hit(self.coverage, met)
+        return Happened(met=met, replies=replies)
 
     def clock(self, step: Step) -> Happened:
         self.system.clock.advance_to(self.system.clock.now + seconds(step.value))
@@ -462,7 +485,7 @@ class _Story:
         if key in ("verdict", "filter"):
             return _of_packets(key, value, happened.met)
         if key == "packets":
-            return self._counted(value, Counter(met.verdict for met in happened.met), "packets")
+            return self._counted(value, _verdicts(happened.met), "packets")
         if key == "counter":
             return self._counted(value, {name: self._matches(name) for name in value}, "FilterMatches of")
         if key == "reply":
@@ -510,6 +533,13 @@ _ACTIONS: dict[str, Callable[[_Story, Step], Happened]] = {
 }  # fmt: skip
 
 
+def _verdicts(met: Iterable[_Met]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for one in met:
+        found[one.verdict] += one.packets
+    return found
+
+
 def _of_packets(key: str, value: str, met: Sequence[_Met]) -> str:
     """Every packet that could be judged has the verdict, or is decided by the filter."""
     judged = [one for one in met if one.verdict != "unjudged" or value == "unjudged"]
@@ -519,7 +549,7 @@ def _of_packets(key: str, value: str, met: Sequence[_Met]) -> str:
         wrong = [one for one in judged if one.verdict != value]
     else:
         wrong = [one for one in judged if not any(_is(rule, value) for rule in one.rules)]
-    lines = [f"packet {one.frame} is {_how(one)}, not {value}" for one in wrong[:MOST_SHOWN]]
+    lines = [f"packet {one.frame} is {_how(one)}, not {value}{_more(one)}" for one in wrong[:MOST_SHOWN]]
     return "\n".join(lines + (["..."] if len(wrong) > MOST_SHOWN else []))
 
 
