@@ -210,6 +210,24 @@ def test_assert__unchanged_but_for_the_log() -> None:
     assert only("assert: [{unchanged: any, against: other, verdicts_only: true}]", other=other).status == PASSED
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_capture__is_the_same_plain_and_compiled(compiled: bool) -> None:
+    path = BUNDLED / "captures" / "ftp.pcap"
+    text = f"""\
+assert:
+- permit: {{capture: {path}}}
+story:
+- capture: {path}
+  expect: {{packets: {{permitted: 50, denied: 10}}, log: EZD0814I, counter: {{Ftp.2: 9}}, reply: none}}
+"""
+    world = World(lambda name, now: policy_system(POLICY), lambda path: captures.frames(path, compiled))
+    told = [(each.status, each.text.split(":\n")[-1]) for each in run(read(text, "x"), world, Coverage())]
+    assert told == [
+        (FAILED, "frame 19 is denied by DenyAllRule_Generated___________Outbnd.1 (10 like it)"),
+        (FAILED, "FilterMatches of Ftp.2: 21, not 9"),
+    ]
+
+
 # ---- stories -----------------------------------------------------------------------------------------------------
 
 
