@@ -15,17 +15,18 @@ FRAGMENT, OPTIONS = 44, 60  # IPv6 extension headers (RFC 8200 sections 4.5, 4.6
 NOTHING = 8  # octets of data where no header is known
 
 
-def ip_packet(values: Mapping[str, int]) -> bytes:
-    """The IP packet with these values; direction, routed and zone are no part of it. ValueError where none has them."""
+def ip_packet(values: Mapping[str, int], ttl: int = TTL, data: int = 0) -> bytes:
+    """The IP packet with these values, and so many octets of zeros behind its upper-layer header; direction, routed and
+    zone are no part of it. ValueError where none has them."""
     version, proto = values["version"], values["proto"]
     row = next((row for row in TRANSPORTS if row.proto == proto and version in row.versions), None)
     have = _have(row, values)
     later = bool(values["fragment"] and values["opaque"] and (row is None or have == 0))
-    upper = bytes(NOTHING) if later or row is None else _upper(row, values)[:have]
+    upper = bytes(NOTHING + data) if later or row is None else _upper(row, values, data)[: have + data]
     if version == 4:
-        return _ipv4(values, upper, LATER if later else 0)
+        return _ipv4(values, upper, LATER if later else 0, ttl)
     if version == 6:
-        return _ipv6(values, upper, later, row)
+        return _ipv6(values, upper, later, row, ttl)
     raise ValueError(f"IP version {version} has no packets")
 
 
@@ -42,9 +43,9 @@ def _have(row: Transport | None, values: Mapping[str, int]) -> int:
     return 8 if 0 < have < 8 < max(ends.values()) else have
 
 
-def _upper(row: Transport, values: Mapping[str, int]) -> bytes:
+def _upper(row: Transport, values: Mapping[str, int], data: int) -> bytes:
     """The upper-layer header with its checksum where it is whole, followed by enough zeros."""
-    octets = bytearray(row.header + 8)
+    octets = bytearray(row.header + data + 8)
     if row.ports >= 0:
         struct.pack_into(">HH", octets, row.ports, *(values[name] & 0xFFFF for name in ("src_port", "dst_port")))
     if row.type >= 0:
@@ -54,12 +55,12 @@ def _upper(row: Transport, values: Mapping[str, int]) -> bytes:
     if row.flags >= 0:
         octets[row.flags : row.flags + 2] = bytes((row.header // 4 << 4, SYN if values["connect"] else ACK))
     if row.proto == 17:
-        struct.pack_into(">H", octets, 4, row.header)
+        struct.pack_into(">H", octets, 4, row.header + data)
     sums = {6: 16, 17: 6, 1: 2, 58: 2}
     if row.proto in sums and not values["fragment"]:
-        plain = bytes(octets[: row.header])
+        plain = bytes(octets[: row.header + data])
         before = b"" if row.proto == 1 else _pseudo(values, len(plain))
-        octets[: row.header] = summed(plain, sums[row.proto], before)
+        octets[: row.header + data] = summed(plain, sums[row.proto], before)
     return bytes(octets)
 
 
@@ -72,14 +73,14 @@ def _pseudo(values: Mapping[str, int], length: int) -> bytes:
     return ends + struct.pack(">II", length, values["proto"])
 
 
-def _ipv4(values: Mapping[str, int], upper: bytes, offset: int) -> bytes:
+def _ipv4(values: Mapping[str, int], upper: bytes, offset: int, ttl: int) -> bytes:
     bits = offset or (0x2000 if values["fragment"] else 0)
-    header = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(upper), 1, bits, TTL, values["proto"], 0)
+    header = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(upper), 1, bits, ttl, values["proto"], 0)
     ends = struct.pack(">II", values["src_addr"], values["dst_addr"])
     return summed(header + ends, 10) + upper
 
 
-def _ipv6(values: Mapping[str, int], upper: bytes, later: bool, row: Transport | None) -> bytes:
+def _ipv6(values: Mapping[str, int], upper: bytes, later: bool, row: Transport | None, ttl: int) -> bytes:
     unread = values["proto"] > FIELD["proto"].limit
     after, payload = (OPTIONS if unread else values["proto"]), upper
     if values["fragment"]:
@@ -90,4 +91,4 @@ def _ipv6(values: Mapping[str, int], upper: bytes, later: bool, row: Transport |
     elif values["opaque"] and row is None:  # an extension that says it is longer than the packet
         after, payload = OPTIONS, struct.pack(">BB6x", values["proto"], 255)
     ends = b"".join(values[name].to_bytes(16, "big") for name in ("src_addr", "dst_addr"))
-    return struct.pack(">IHBB", 6 << 28, len(payload), after, TTL) + ends + payload
+    return struct.pack(">IHBB", 6 << 28, len(payload), after, ttl) + ends + payload

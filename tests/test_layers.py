@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 # The modules at the edge, which alone read files, sockets, databases and the wall clock.
 EDGE = (
     "zsim.profiles", "zsim.store", "zsim.undo", "zsim.memory", "zsim.cli", "zsim.packets", "zsim.captures", "zsim.demo",
+    "zsim.pytest_plugin",
 )  # fmt: skip
 
 # Where the modules of zsim stand. A module imports from its own height and from below, never from above; one
@@ -31,7 +32,7 @@ HEIGHTS = (
     ("bench", "forecast", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
     ("", "memory", "profiles", "store", "undo"),
-    ("cli", "demo", "web", "__main__"),
+    ("cli", "demo", "web", "pytest_plugin", "__main__"),
 )  # fmt: skip
 
 FACE = next(row for row, parts in enumerate(HEIGHTS) if "" in parts)

@@ -28,6 +28,8 @@ MODULES = {
     "state": ("state",),
     "shell": ("shell",),
     "whatif": ("compare", "search", "boundary", "grep"),
+    "explain": ("why",),
+    "scenarios": ("test",),
 }
 COMMANDS = {name: module for module, names in MODULES.items() for name in names}
 
