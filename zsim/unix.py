@@ -90,7 +90,7 @@ def substituted(text: str, files: Files) -> str:
 
 def _parse(text: str) -> tuple[list[list[str]], str | None, bool]:
     """Pipeline stages and the file of a redirection. Raises ValueError."""
-    lexer = shlex.shlex(text, posix=True, punctuation_chars="|>")
+    lexer = shlex.shlex(text, posix=True, punctuation_chars="|<>")
     lexer.whitespace_split = True
     lexer.commenters = ""
     stages: list[list[str]] = [[]]
@@ -104,7 +104,7 @@ def _parse(text: str) -> tuple[list[list[str]], str | None, bool]:
             if not words:
                 raise ValueError(f"{word} needs a file name")
             target, append = words.pop(0), word == ">>"
-        elif set(word) <= set("|>"):
+        elif set(word) <= set("|<>"):
             raise ValueError(f"{word} is not understood: | > and >> are")
         else:
             stages[-1].append(word)
