@@ -104,7 +104,7 @@ def _parse(text: str) -> tuple[list[list[str]], str | None, bool]:
             if not words:
                 raise ValueError(f"{word} needs a file name")
             target, append = words.pop(0), word == ">>"
-        elif set(word) <= set("|<>"):
+        elif word and set(word) <= set("|<>"):
             raise ValueError(f"{word} is not understood: | > and >> are")
         else:
             stages[-1].append(word)
