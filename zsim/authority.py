@@ -44,12 +44,33 @@ def of_console(text: str) -> list[Asked]:
     return [Asked(f"MVS.VARY.TCPIP.{name}", OPERCMDS, "CONTROL")] if name else []
 
 
-# Reports of netstat by the option of the UNIX command. (NS netstatcommand)
+# Reports of netstat by the option of the UNIX command, in the spelling of TSO. (NS tsosyn, netstatcommand)
 NETSTAT = {
-    "-h": "HOME", "-d": "DEVLINKS", "-r": "ROUTE", "-c": "CONN", "-a": "ALLCONN", "-A": "ALL", "-f": "CONFIG",
-    "-x": "TTLS", "-o": "PORTLIST",
+    "-h": "HOme", "-d": "DEvlinks", "-r": "ROUTe", "-c": "COnn", "-a": "ALLConn", "-A": "ALL", "-f": "CONFIG",
+    "-x": "TTLS", "-o": "PORTList",
 }  # fmt: skip
+DROP = "-D", "DROP"
 _CLASS_OF = (("MVS.", OPERCMDS), ("BPX.", FACILITY), ("IRR.", FACILITY))
+
+
+def of_netstat(words: Sequence[str], sysname: str, stack: str) -> Asked:
+    """`netstat [-p stack] [report ...]`, in the form of TSO too: `NETSTAT [report ...] [TCp stack]`. Raises ValueError,
+    saying what is wrong."""
+    rest = list(words)
+    for at, word in enumerate(rest[:-1]):
+        if word == "-p" or (not word.startswith("-") and word.upper() in ("TC", "TCP")):
+            stack = rest[at + 1].upper()
+            del rest[at : at + 2]
+            break
+    word = rest[0] if rest and not rest[0].startswith("(") else "-c"
+    if word in DROP or word.upper() == DROP[1]:
+        return Asked(f"MVS.VARY.TCPIP.{DROP[1]}", OPERCMDS, "CONTROL")
+    name = NETSTAT.get(word) or next((each for each in NETSTAT.values() if abbreviates(word, each)), "")
+    if not name:
+        names = [each.upper() for each in NETSTAT.values()]
+        hint = did_you_mean(word, names, f"known are {', '.join(NETSTAT)} and {', '.join(names)}")
+        raise ValueError(f"netstat {word[:40]} is no report that zsim knows of; {hint}")
+    return Asked(f"EZB.NETSTAT.{sysname}.{stack}.{name.upper()}")
 
 
 def asked(what: str, sysname: str, stack: str, stacks: Iterable[str]) -> list[Asked]:
@@ -61,12 +82,7 @@ def asked(what: str, sysname: str, stack: str, stacks: Iterable[str]) -> list[As
     if verb == "pasearch":
         return of_pasearch(sysname, stack)
     if verb == "netstat":
-        word = words[1] if len(words) > 1 else "-c"
-        name = NETSTAT.get(word, word.upper())
-        if name not in NETSTAT.values():
-            hint = did_you_mean(word, NETSTAT.values(), f"known are {', '.join(NETSTAT)}")
-            raise ValueError(f"netstat {word} is no report that zsim knows of; {hint}")
-        return [Asked(f"EZB.NETSTAT.{sysname}.{stack}.{name}")]
+        return [of_netstat(words[1:], sysname, stack)]
     found = of_console(what)
     if found:
         return found

@@ -22,7 +22,7 @@ from zsim.config.source import abbreviates
 from zsim.facts import fact
 from zsim.findings import ERROR, Finding, Where, did_you_mean, finding, number
 from zsim.messages import IssuedMessage
-from zsim.started import PAGENT, SYSLOGD, TCPIP, TRMD, Task
+from zsim.started import DMD, PAGENT, SYSLOGD, TCPIP, TRMD, Task
 from zsim.tasks import pagentlog
 from zsim.tcpip import interfaces, stack
 
@@ -40,7 +40,8 @@ def run(system: System, text: str) -> Reply:
     if typed in OTHER_VERBS:
         return _not_modelled(text.strip())
     if verb_known(text, COMMANDS):
-        return Reply((messages.IEE535I(verb=VERBS.get(typed, typed)),), done=False)
+        verb = VERBS.get(typed, typed)
+        return Reply((messages.IEE535I(verb=verb),), (_not_understood(system, text.strip(), verb),), False)
     known = sorted({*VERBS, *VERBS.values()})
     hint = did_you_mean(typed, known, "S, P, C, F, D and V are")
     wrong = finding("bad-system", _HERE, what=f"{typed} is no operator command", hint=hint)
@@ -48,6 +49,27 @@ def run(system: System, text: str) -> Reply:
 
 
 _HERE = Where("console", 1, 1)
+
+# What each verb takes here, and what MODIFY may tell a task.
+FORMS = {
+    "START": "S proc[.id][,name=value]", "STOP": "P job", "CANCEL": "C job", "MODIFY": "F job,operands",
+    "DISPLAY": "D A[,L | ,job]", "VARY": "V TCPIP,[stack],OBEYFILE | SYNTAXCHECK | START | STOP,name",
+}  # fmt: skip
+MODIFIED = {
+    PAGENT: "REFRESH, UPDATE, LOGLEVEL,LEVEL=n, TRACE,LEVEL=n, DEBUG,LEVEL=n", SYSLOGD: "RESTART",
+    DMD: "DISPLAY, REFRESH, REFRESH,FILE=name, FORCE_INACTIVE,stack",
+}  # fmt: skip
+
+
+def _not_understood(system: System, text: str, verb: str) -> Finding:
+    """Why an operator command has no pattern, with what it could be."""
+    hint = f"write {FORMS[verb]}" if verb in FORMS else ""
+    names = split(text)[1] if verb == "MODIFY" else []
+    task = system.running(names[0]) if names else None
+    if task is not None:
+        known = MODIFIED.get(task.program, "")
+        hint = f"{task.job} takes {known}" if known else f"{task.job} takes no MODIFY"
+    return finding("bad-system", _HERE, what=f"{text[:60]} is not understood", hint=hint)
 
 
 def _not_modelled(what: str) -> Reply:

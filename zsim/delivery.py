@@ -20,7 +20,7 @@ from zsim.facts import fact
 from zsim.findings import ERROR, Finding, did_you_mean, finding
 from zsim.tasks import records, syslogd
 from zsim.tasks.syslogd import Delivery, LogRecord, Syslogd
-from zsim.unix import Answer
+from zsim.unix import Answer, Usage
 
 if TYPE_CHECKING:
     from zsim.started import Task
@@ -189,7 +189,7 @@ def restart(system: System, job: str) -> Reply | None:
 
 
 def kill(system: System, words: Sequence[str]) -> Answer:
-    """`kill [-signal | -s signal] pid...`: HUP and TERM to syslogd, TERM to TRMD. Raises ValueError."""
+    """`kill [-signal | -s signal] pid...`: HUP and TERM to syslogd, TERM to TRMD. Raises Usage."""
     operands = list(words[1:])
     signal = "TERM"
     if operands and operands[0] == "-s":
@@ -198,11 +198,11 @@ def kill(system: System, words: Sequence[str]) -> Answer:
         signal, operands = operands[0][1:], operands[1:]
     meant = SIGNALS.get(signal.upper())
     if meant is None:
-        raise ValueError(
+        raise Usage(
             f"signal {signal or '(none)'} is not modelled; {did_you_mean(signal, SIGNALS, 'use HUP or TERM')}"
         )
     if not operands:
-        raise ValueError("a process number is needed, such as $(cat /etc/syslog.pid)")
+        raise Usage("a process number is needed, such as $(cat /etc/syslog.pid)")
     errors = "".join(_signal(system, meant, pid) for pid in operands)
     return Answer("", errors, 1 if errors else 0)
 

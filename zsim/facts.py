@@ -137,7 +137,6 @@ FACTS = {
         Fact("syslog-none-excludes", True, UNCONFIRMED, "a condition with none excludes what the others of its line take, wherever it stands"),
         Fact("syslog-file-once", True, CHOICE, "a record that two lines of syslog.conf send to one file is in it once"),
         Fact("syslog-specifiers", "YmdaAbBCgGhHIjMpSuUVwWy%", UNCONFIRMED, "conversion specifiers in the name of a log file; Y, m and d are documented"),
-        Fact("syslog-console-message", "BPXF024I ({user}) {text}", UNCONFIRMED, "what the console shows of a record for /dev/console, by syslogd's own user id"),
         Fact("syslog-midnight", True, CHOICE, "dated log files change at midnight, as by the cron job that the book recommends; else at the start and SIGHUP alone"),
         Fact("syslog-user-layout", "{host}/{user} {job}", UNCONFIRMED, "host part of a record of syslogd -u"),
         Fact("syslogd-pid", 16842780, CHOICE, "process number of syslogd"),

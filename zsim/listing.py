@@ -57,8 +57,9 @@ def chosen(rows: Sequence[Row], matched: bool | None, layers: Sequence[str], sor
     return sorted(kept, key=key, reverse=backwards)
 
 
-def table(rows: Sequence[Row]) -> str:
-    """A line a filter: what it tests is written source > destination."""
+def table(rows: Sequence[Row], width: int = 0) -> str:
+    """A line a filter: what it tests is written source > destination. Where that takes more than `width` columns (0: as
+    many as there are), protocol and addresses stand on a line of their own."""
     lines = []
     for row in rows:
         name = f"{row['name']}.{row['extension']}"
@@ -69,9 +70,20 @@ def table(rows: Sequence[Row]) -> str:
         kinds = (row["action"], row["protocol"] + kind)
         lines.append((name, row["layer"], way, *kinds, tested + until, str(row["matches"])))
     every = [("filter", "layer", "way", "action", "protocol", "from > to", "matches"), *lines]
+    whole = _aligned(every)
+    if not width or len(whole[0].rstrip("\n")) <= width:
+        return "".join(whole)
+    below = [f"    {each[4]}  {each[5]}\n" for each in every]
+    return "".join(
+        f"{line}{under}" for line, under in zip(_aligned([(*e[:4], e[6]) for e in every]), below, strict=True)
+    )
+
+
+def _aligned(every: Sequence[tuple[str, ...]]) -> list[str]:
+    """Lines of columns as wide as they need; the last is of numbers."""
     *widths, last = (max(map(len, column)) for column in zip(*every, strict=True))
     form = "".join(f"%-{width}s  " for width in widths) + f"%{last}s\n"
-    return "".join(form % line for line in every)
+    return [form % line for line in every]
 
 
 def _end(row: Row, end: str) -> str:

@@ -149,6 +149,19 @@ DISPLAYS = (
 )  # fmt: skip
 
 
+def _unknown(given: Any, made: Any, at: str = "") -> str:
+    """The first name in a part that its record does not have, and that reading it would drop."""
+    if isinstance(given, dict) and isinstance(made, dict):
+        for name, value in given.items():
+            here = f"{at}.{name[:40]}".lstrip(".")
+            found = _unknown(value, made[name], here) if name in made else here
+            if found:
+                return found
+    if isinstance(given, list) and isinstance(made, list | tuple):
+        return next(filter(None, (_unknown(*pair, at) for pair in zip(given, made, strict=False))), "")
+    return ""
+
+
 def _check(system: System, parts: Mapping[str, bytes], shown: str) -> None:
     """Refuse what a command could not work with."""
     try:
@@ -158,7 +171,10 @@ def _check(system: System, parts: Mapping[str, bytes], shown: str) -> None:
         for name, type in PARTS.items():
             if name not in parts:
                 raise ValueError(f"part {name} is missing")
-            msgspec.json.decode(parts[name], type=type)
+            made = msgspec.json.decode(parts[name], type=type)
+            unknown = _unknown(msgspec.json.decode(parts[name]), msgspec.to_builtins(made, str_keys=True))
+            if unknown:
+                raise ValueError(f"part {name} has {unknown}, which is not known")
         for name in SETS:
             counts = [len(msgspec.json.decode(parts[each.format(name)])) for each in (FILTERS, HITS)]
             if counts[0] != counts[1]:

@@ -466,9 +466,15 @@ class System:
             decision = access.check(self.racf, self.user(user), each)
             issued += access.refusal(self.racf, decision)
             if not decision.allowed:
+                if decision.because == access.REVOKED:
+                    return self._out(decision.user), tuple(issued)
                 what = f"{each.intent} access to {each.resource} in class {each.class_name}"
                 return f"user {decision.user} is not authorized: it needs {what}", tuple(issued)
         return "", tuple(issued)
+
+    @staticmethod
+    def _out(user: str) -> str:
+        return f"user {user} is revoked: ALTUSER {user} RESUME lets it log on again"
 
     @_by_its_facts
     def tso(self, line: str, user: str = "") -> Answer:
@@ -476,7 +482,10 @@ class System:
         verb = (line.split() or [""])[0]
         if self.racf is None:
             return Answer("", f"{verb}: this system has no RACF: name a file of commands as racf: in system.yaml\n", 8)
-        done = racf_commands.run(self.racf, line, self.user(user))
+        who = self.user(user)
+        if access.revoked(self.racf, who):
+            return Answer("", f"{verb}: {self._out(who)}\n", 8, console=(access.logon_refused(self.racf, who),))
+        done = racf_commands.run(self.racf, line, who)
         told = {str(each) for each in done.issued}
         doubts = (each for each in done.findings if each.text not in told)
         said = [f"{each.where.column}: {each.text}; {each.remedy}".rstrip("; ") for each in doubts]
@@ -488,6 +497,8 @@ class System:
         which has all authority."""
         self._tick()
         why, issued = self.refused(user, authority.of_console(text)) if user else ("", ())
+        if user and self.racf is not None and not why and access.revoked(self.racf, self.user(user)):
+            why, issued = self._out(user), (access.logon_refused(self.racf, self.user(user)),)
         if why:
             verb = text.strip().split(" ")[0].upper()
             return Reply((*issued, messages.IEE345I(verb=verb)), done=False)
@@ -498,6 +509,8 @@ class System:
     def shell(self, text: str, user: str = "") -> Answer:
         """One z/OS UNIX command line: programs joined by |, output to a file by > or >>."""
         who = self.user(user)
+        if self.racf is not None and access.revoked(self.racf, who):
+            return Answer("", f"sh: {self._out(who)}\n", unix.FAILED, console=(access.logon_refused(self.racf, who),))
         program = partial(self._program, user=who)
         delivery.show_pid(self)
         names = ("ipsec", "pasearch", "trmdstat", "kill")
@@ -509,18 +522,18 @@ class System:
         if words[0] == "pasearch":
             return self.pasearch(words[1:], user)
         if words[0] == "trmdstat":
-            return self.trmdstat(words[1:])
+            return self.trmdstat(words[1:], user)
         if words[0] == "kill":
             return delivery.kill(self, words)
         return None
 
     @_by_its_facts
-    def trmdstat(self, words: Sequence[str]) -> Answer:
+    def trmdstat(self, words: Sequence[str], user: str = "") -> Answer:
         """The trmdstat command."""
         request = trmdstat.parse(words)
         if isinstance(request, str):
             return Answer("", f"trmdstat: {request}\n{trmdstat.USAGE}", trmdstat.WRONG)
-        text = self.files.get(unix_path(request.file))
+        text = self.files.get(unix.path_of(request.file, unix.home_of(self.user(user))))
         if not isinstance(text, str):
             why = text.why if text is not None else "no such file"
             return Answer("", f"trmdstat: {request.file}: {why}\n", trmdstat.WRONG)

@@ -28,12 +28,24 @@ class Answer(NamedTuple):
     console: tuple[IssuedMessage, ...] = ()
 
 
+class Usage(ValueError):
+    """What is wrong with the words of a program. Any other ValueError is not the user's, and not caught here."""
+
+
 NOT_FOUND, FAILED, USAGE = 127, 1, 2
 Program = Callable[[Sequence[str]], Answer | None]
 
 
 def home_of(user: str) -> str:
     return f"/u/{user.lower()}"
+
+
+def path_of(word: str, home: str = "") -> str:
+    """The absolute path that somebody in the folder `home` means. Raises Usage."""
+    try:
+        return unix_path(word if word.startswith("/") else f"{home}/{word}")
+    except ValueError as why:
+        raise Usage(str(why)) from None
 
 
 def run(text: str, program: Program, files: Files, home: str, others: Sequence[str]) -> Answer:
@@ -47,22 +59,22 @@ def run(text: str, program: Program, files: Files, home: str, others: Sequence[s
     for words in stages:
         try:
             answer = program(words) or _filter(words, answer.text, files, home, others)
-        except ValueError as why:
+        except Usage as why:
             answer = Answer("", f"{words[0]}: {why}\n", USAGE)
         errors, issued = errors + answer.errors, issued + answer.console
     answer = answer._replace(console=issued)
     if target is None:
         return answer._replace(errors=errors)
     try:
-        path = unix_path(target if target.startswith("/") else f"{home}/{target}")
-    except ValueError as why:
+        path = path_of(target, home)
+    except Usage as why:
         return Answer("", f"{errors}sh: {why}\n", FAILED)
     before = files.get(path) if append else ""
     files.replace(path, (before if isinstance(before, str) else "") + answer.text)
     return Answer("", errors, answer.code, answer.report, issued)
 
 
-_SUBSTITUTION = re.compile(r"\$\(cat ([^\s()|<>`]+)\)|`cat ([^\s()|<>`]+)`")
+_SUBSTITUTION = re.compile(r"\$\(cat ([^\s\0()|<>`]+)\)|`cat ([^\s\0()|<>`]+)`")
 
 
 def substituted(text: str, files: Files) -> str:
@@ -78,7 +90,7 @@ def substituted(text: str, files: Files) -> str:
 
 def _parse(text: str) -> tuple[list[list[str]], str | None, bool]:
     """Pipeline stages and the file of a redirection. Raises ValueError."""
-    lexer = shlex.shlex(text, posix=True, punctuation_chars="|>")
+    lexer = shlex.shlex(text, posix=True, punctuation_chars="|<>")
     lexer.whitespace_split = True
     lexer.commenters = ""
     stages: list[list[str]] = [[]]
@@ -92,7 +104,7 @@ def _parse(text: str) -> tuple[list[list[str]], str | None, bool]:
             if not words:
                 raise ValueError(f"{word} needs a file name")
             target, append = words.pop(0), word == ">>"
-        elif set(word) <= set("|>"):
+        elif word and set(word) <= set("|<>"):
             raise ValueError(f"{word} is not understood: | > and >> are")
         else:
             stages[-1].append(word)
@@ -115,7 +127,7 @@ def _filter(words: Sequence[str], text: str, files: Files, home: str, others: Se
     if name == "nafm" and operands and operands[0].lower() in ("x", "nx"):
         pattern = operands.pop(0).lower()
     for operand in operands:
-        found = files.get(unix_path(operand if operand.startswith("/") else f"{home}/{operand}"))
+        found = files.get(path_of(operand, home))
         if not isinstance(found, str):
             why = found.why if isinstance(found, Problem) else "no such file"
             return Answer("", f"{name}: {operand}: {why}\n", FAILED)
@@ -124,7 +136,7 @@ def _filter(words: Sequence[str], text: str, files: Files, home: str, others: Se
 
 
 def _options(name: str, words: Sequence[str]) -> tuple[dict[str, int], list[str]]:
-    """Option letters, joined or apart, with the number of -n; and the operands. Raises ValueError."""
+    """Option letters, joined or apart, with the number of -n; and the operands. Raises Usage."""
     known = _FILTERS[name].options if name in _FILTERS else ""
     letters: dict[str, int] = {}
     operands: list[str] = []
@@ -134,20 +146,27 @@ def _options(name: str, words: Sequence[str]) -> tuple[dict[str, int], list[str]
         if not word.startswith("-") or word == "-":
             operands.append(word)
         elif "#" in known and word[1:].removeprefix("n").isdigit():
-            letters["n"] = number(word[1:].removeprefix("n"), 0, 10**9)
+            letters["n"] = _count(word[1:].removeprefix("n"))
         elif "#" in known and word == "-n":
-            letters["n"] = number(pending.pop(0) if pending else "", 0, 10**9)
+            letters["n"] = _count(pending.pop(0) if pending else "")
         else:
             for letter in word[1:]:
                 if letter not in known:
-                    raise ValueError(f"-{letter} is not modelled" + (f"; -{', -'.join(known)} are" if known else ""))
+                    raise Usage(f"-{letter} is not modelled" + (f"; -{', -'.join(known)} are" if known else ""))
                 letters[letter] = 1
     return letters, operands
 
 
+def _count(word: str) -> int:
+    try:
+        return number(word, 0, 10**9)
+    except ValueError as why:
+        raise Usage(f"-n: {why}") from None
+
+
 def _ls(operands: list[str], files: Files, home: str) -> Answer:
     place = operands[0] if operands else home
-    at = unix_path(place if place.startswith("/") else f"{home}/{place}").rstrip("/") + "/"
+    at = path_of(place, home).rstrip("/") + "/"
     known = {*files.names, *files.appended, *files.replaced}
     below = sorted({name[len(at) :].split("/")[0] for name in known if name.startswith(at)})
     return (
@@ -201,7 +220,7 @@ class _Filter(NamedTuple):
 
 
 _FILTERS = {
-    "cat": _Filter(_cat, ""), "grep": _Filter(_grep, "icv"), "head": _Filter(_head, "#"), "tail": _Filter(_tail, "#"),
+    "cat": _Filter(_cat, ""), "grep": _Filter(_grep, "Eicv"), "head": _Filter(_head, "#"), "tail": _Filter(_tail, "#"),
     "wc": _Filter(_wc, "l"), "na": _Filter(_na, ""), "nafm": _Filter(_nafm, ""),
 }  # fmt: skip
 FILTER_NAMES = (*_FILTERS, "ls")

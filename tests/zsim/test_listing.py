@@ -52,6 +52,18 @@ def test_table__columns(rows) -> None:
                                 "2023-12-13T14:35:31", "1"]  # fmt: skip
 
 
+def test_table__that_is_too_wide_has_the_addresses_below(rows) -> None:
+    whole = listing.table(rows).splitlines()
+    assert listing.table(rows, len(whole[0])).splitlines() == whole
+    lines = listing.table(rows[:1], 60).splitlines()
+    assert [line.split() for line in lines] == [
+        ["filter", "layer", "way", "action", "matches"], ["protocol", "from", ">", "to"],
+        ["noping.1", "defensive", "in", "Block", "1"],
+        ["ICMP(1)", "10.1.0.2", ">", "any", "until", "2023-12-13T14:35:31"],
+    ]  # fmt: skip
+    assert max(map(len, lines)) <= 60
+
+
 def run(*words: str):
     env = {"ZSIM_NOW": "2023-12-13T14:05:31", "NO_COLOR": "1"}
     return CliRunner().invoke(main, words, env=env)

@@ -93,6 +93,9 @@ def put(*path, value):
         put("parts", "state", "stack", value=None),
         put("parts", "state", "tasks", "DMD", "program", value="FORMAT"),
         put("more", value=1),
+        put("parts", "state", "dmd", "filtres", value=[]),
+        put("parts", "state", "stack", "xdefensive", value={}),
+        put("parts", "state", "racf", "users", "START1", "special", value=True),
     ],
 )
 def test_import__of_rubbish_changes_nothing(place, change) -> None:

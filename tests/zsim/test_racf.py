@@ -11,12 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import zsim
-from zsim import profiles
+from zsim import authority, profiles
 from zsim.cli import main
 from zsim.config.source import Source
 from zsim.racf import access, commands, database, tso
 from zsim.racf.access import Asked
 from zsim.racf.database import Class, Profile, Racf
+from zsim.system import System
 
 DISPLAY, CONTROL = "EZB.IPSECCMD.S0W1.TCPIP.DISPLAY", "EZB.IPSECCMD.S0W1.TCPIP.CONTROL"
 GLOBAL = "EZB.IPSECCMD.S0W1.DMD_GLOBAL.DISPLAY"
@@ -599,3 +600,125 @@ def test_cli__mistakes_in_the_file_are_found(mysys) -> None:
     done = run("check", "-s", str(mysys))
     assert done.exit_code == 1
     assert "RACFCMDS:10:51: error: PERMIT: IDD is no operand of it" in done.stdout + done.stderr
+
+
+# ---- revoked users --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def adcd() -> System:
+    return zsim.load("adcd")
+
+
+def test_revoke__keeps_a_user_out_of_everything(adcd) -> None:
+    adcd.tso("PERMIT EZB.IPSECCMD.*.*.DISPLAY CLASS(SERVAUTH) ID(START1)")
+    adcd.tso("SETROPTS RACLIST(SERVAUTH) REFRESH")
+    assert adcd.ipsec(["-f", "display"], "START1").code == 0
+    assert adcd.tso("ALTUSER START1 REVOKE").code == 0
+    assert "ATTRIBUTES=REVOKED" in adcd.tso("LISTUSER START1").text
+    told = [
+        "ICH408I USER(START1  ) GROUP(SYS1    ) NAME(####################)",
+        "  LOGON/JOB INITIATION - REVOKED USER ACCESS ATTEMPT",
+    ]
+    for answer, code in (
+        (adcd.ipsec(["-f", "display"], "START1"), 2), (adcd.shell("cat /etc/syslog.conf", "START1"), 1),
+        (adcd.tso("LISTUSER", "START1"), 8),
+    ):  # fmt: skip
+        assert (answer.code, answer.text) == (code, "")
+        assert "START1 is revoked" in answer.errors
+        assert str(answer.console[0]).split("\n") == told
+    reply = adcd.console("P TRMD1", "START1")
+    assert (reply.done, [str(each) for each in reply.messages]) == (
+        False, ["\n".join(told), "IEE345I P        AUTHORITY INVALID, FAILED BY SECURITY PRODUCT"]
+    )  # fmt: skip
+    adcd.tso("ALTUSER START1 RESUME")
+    assert adcd.ipsec(["-f", "display"], "START1").code == 0
+
+
+def test_revoke__is_explained_with_its_remedy() -> None:
+    racf = made(UNLISTED, GENERIC, f"{PERMIT} ID(START1)", "ALTUSER START1 REVOKE")
+    decision = access.check(racf, "START1", Asked(DISPLAY))
+    assert access.explained(racf, decision) == "START1 is revoked: nobody can log on with it"
+    assert access.remedy(racf, decision) == ["ALTUSER START1 RESUME"]
+    racf = made(UNLISTED, GENERIC, "ALTUSER START1 REVOKE")
+    assert access.remedy(racf, access.check(racf, "START1", Asked(DISPLAY))) == [
+        "ALTUSER START1 RESUME", "PERMIT EZB.IPSECCMD.*.*.DISPLAY CLASS(SERVAUTH) ID(START1) ACCESS(READ)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "word"),
+    [
+        ("ALTUSER START1 REVOKE RESUME", commands.USAGE, "exclude"),
+        ("ALTUSER START1 REVOKE(12/31/24)", commands.FAILED, "not modelled"),
+        ("ALTUSER NOSUCH REVOKE", commands.FAILED, "NOSUCH"),
+        ("ADDUSER NEW REVOKE", commands.USAGE, "REVOKE"),
+    ],
+)
+def test_revoke__in_a_form_that_is_not_carried_out(line: str, code: int, word: str) -> None:
+    racf = made()
+    done = commands.run(racf, line, "IBMUSER")
+    assert done.code == code
+    assert word in done.shown + "".join(each.text for each in done.findings)
+    assert not access.revoked(racf, "START1")
+
+
+# ---- what SETROPTS GENERIC REFRESH does not do, and SYSTSIN ----------------------------------------------------
+
+
+def test_setropts__generic_refresh_leaves_the_raclisted_copy_and_says_so() -> None:
+    """refrac: changes become effective by RACLIST and REFRESH only."""
+    racf = made(LISTED)
+    typed(racf, f"{GENERIC} UACC(READ)")
+    assert typed(racf, "SETROPTS GENERIC(SERVAUTH) REFRESH") == [
+        "CLASS SERVAUTH IS RACLISTED: CHECKS GO ON WITH THE COPY UNTIL SETROPTS RACLIST(SERVAUTH) REFRESH"
+    ]
+    assert answer(racf)[0] is False
+    assert typed(racf, "SETROPTS GENERIC(SERVAUTH) RACLIST(SERVAUTH) REFRESH") == []
+    assert answer(racf)[0] is True
+    assert typed(racf, "SETROPTS GENERIC(SERVAUTH) REFRESH") == []
+
+
+def test_systsin__sequence_numbers_are_no_part_of_a_command() -> None:
+    job = "\n".join(
+        f"{line:<72}{number * 100:08d}"
+        for number, line in enumerate(
+            ["//RACF     JOB 1", "//S1       EXEC PGM=IKJEFT01", "//SYSTSIN  DD *",
+             "RDEFINE SERVAUTH EZB.A UACC(NONE)", "PERMIT EZB.A CLASS(SERVAUTH) -", "  ID(START1)", "/*"], 1)
+    )  # fmt: skip
+    found = list(tso.lines(Source("JOB", job)))
+    assert [each.text for each in found] == [
+        "RDEFINE SERVAUTH EZB.A UACC(NONE)", "PERMIT EZB.A CLASS(SERVAUTH) ID(START1)"
+    ]  # fmt: skip
+    assert found[1].where(found[1].text.index("ID")).line == 6
+
+
+def test_systsin__a_line_that_goes_beyond_column_72_is_kept() -> None:
+    line = f"PERMIT {'A' * 70}.B CLASS(SERVAUTH)"
+    assert [each.text for each in tso.lines(Source("X", line))] == [line]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("netstat", "EZB.NETSTAT.S0W1.TCPIP.CONN"),
+        ("netstat -h", "EZB.NETSTAT.S0W1.TCPIP.HOME"),
+        ("NETSTAT HO", "EZB.NETSTAT.S0W1.TCPIP.HOME"),
+        ("netstat DE", "EZB.NETSTAT.S0W1.TCPIP.DEVLINKS"),
+        ("netstat -p TCPIP2 -f", "EZB.NETSTAT.S0W1.TCPIP2.CONFIG"),
+        ("NETSTAT TTLS TCP TCPIP2", "EZB.NETSTAT.S0W1.TCPIP2.TTLS"),
+        ("netstat all (port 1414", "EZB.NETSTAT.S0W1.TCPIP.ALL"),
+        ("netstat -x GROUP DETAIL", "EZB.NETSTAT.S0W1.TCPIP.TTLS"),
+        ("netstat -r DETAIL", "EZB.NETSTAT.S0W1.TCPIP.ROUTE"),
+        ("netstat PORTL", "EZB.NETSTAT.S0W1.TCPIP.PORTLIST"),
+        ("netstat ALLC", "EZB.NETSTAT.S0W1.TCPIP.ALLCONN"),
+        ("netstat -D 12", "MVS.VARY.TCPIP.DROP"),
+    ],
+)
+def test_netstat__needs_the_resource_of_its_report(line: str, expected: str) -> None:
+    assert [each.resource for each in authority.asked(line, "S0W1", "TCPIP", ["TCPIP"])] == [expected]
+
+
+def test_netstat__a_report_that_is_none_is_said() -> None:
+    with pytest.raises(ValueError, match="did you mean DEVLINKS"):
+        authority.asked("netstat devlink5", "S0W1", "TCPIP", ["TCPIP"])

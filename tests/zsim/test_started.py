@@ -6,6 +6,7 @@ import pytest
 from systems import NOW, PROFILE, RAW_IP, chain, log_of, policy, policy_system, rule, tcp, unstarted
 
 import engine
+import zsim
 import zsim.system as image
 from zsim.clock import SECOND
 
@@ -292,3 +293,19 @@ def test_vary__of_no_stack_names_the_one_there_would_be() -> None:
     system = policy_system(PERMIT)
     system.console("P TCPIP")
     assert said(system, "V TCPIP,,START,ETH1") == ["IEE341I TCPIP NOT ACTIVE"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("S", "write S proc[.id][,name=value]"),
+        ("F", "write F job,operands"),
+        ("F DMD,FOO", "DMD takes DISPLAY, REFRESH, REFRESH,FILE=name, FORCE_INACTIVE,stack"),
+        ("F TRMD1,FOO", "TRMD1 takes no MODIFY"),
+        ("F SYSLOGD,FOO", "SYSLOGD takes RESTART"),
+    ],
+)
+def test_console__says_what_a_command_could_be(line: str, expected: str) -> None:
+    reply = zsim.load("adcd").console(line)
+    assert str(reply.messages[0]).startswith("IEE535I ")
+    assert [each.remedy for each in reply.findings] == [expected]

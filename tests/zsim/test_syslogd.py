@@ -596,9 +596,15 @@ def test_facts__decide(name: str, value: object, conf: str, expected: list[str])
         assert paths(conf, "TRMD1", "local4", "info") == expected
 
 
-def test_facts__the_console_message() -> None:
-    with choosing({"syslog-console-message": "{text} FROM {user}"}):
-        assert syslogd.console("a[1]: b", "X") == "a 1 : b FROM X"
+def test_console__is_written_to_in_one_form_whether_syslogd_runs_or_not() -> None:
+    record = LogRecord(NOW, "daemon", "err", "START1", "TRMD1", "TRMD.TCPIP[7]", "a text long enough to be folded " * 3)
+    (one,) = syslogd.elsewhere(syslogconf.parse(source("*.* /dev/console")).rules, [record], "S0W1", 0, "START1")
+    assert one.text.replace(" S0W1", "", 1).split() == str(syslogd.unheard(record, 0)).split()
+    assert one.text.split("\n")[0] == "BPXF024I (START1) Dec 13 14:05:31 S0W1 TRMD.TCPIP 7 : a text long"
+
+
+def test_console__shows_a_number_in_brackets_further_on_as_it_is() -> None:
+    assert str(syslogd.console("a[1]: b [2]: c", "X")) == "BPXF024I (X) a 1 : b [2]: c"
 
 
 def test_folder__holds_what_was_read_between_commands(tmp_path: Path) -> None:

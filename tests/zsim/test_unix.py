@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
-from systems import policy, policy_system, rule
+import json
+import sqlite3
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+from systems import NOW, policy, policy_system, rule
+
+from zsim import profiles, store
+from zsim.cli import main
 from zsim.system import System
 
 TEXT = "one 1\ntwo 2\nThree 3\n"
@@ -66,6 +73,9 @@ def test_line__prints(made, line, expected) -> None:
         ("cat a || cat b", 2, "||"),
         ("cat 'a", 2, "quot"),
         ("grep '(' a", 2, "("),
+        ("wc -l < a", 2, "<"),
+        ("head -n x a", 2, "no number"),
+        ("cat \0", 2, "NUL"),
     ],
 )
 def test_line__that_fails(made, line, code, word) -> None:
@@ -101,3 +111,23 @@ def test_home__is_that_of_the_user(made) -> None:
 def test_pipe__hands_the_report_on(made) -> None:
     assert made.shell("ipsec -f display | grep FilterName: | wc -l").text == "8\n"
     assert made.shell("ipsec -f display | grep -c nosuch").text == "0\n"
+
+
+def test_json__of_a_line() -> None:
+    env = {"ZSIM_NOW": "2023-12-13T14:05:31", "NO_COLOR": "1"}
+    done = CliRunner().invoke(main, ["sh", "--json", "--user", "START1", "ipsec -f display | wc -l"], env=env)
+    found = json.loads(done.stdout)
+    assert (found["schema"], found["code"], found["text"]) == ("zsim.sh/1", 0, "0\n")
+    assert "START1 is not authorized" in found["errors"]
+    assert found["console"][0].startswith("ICH408I USER(START1  )")
+
+
+def test_damage__of_the_memory_is_no_mistake_in_the_line(tmp_path: Path) -> None:
+    place = profiles.find(str(profiles.new(str(tmp_path / "mysys"), "adcd")))
+    with store.session(place, write=True, now=NOW):
+        pass
+    with sqlite3.connect(place.folder / profiles.STATE) as connection:
+        connection.execute("UPDATE part SET octets = '[[1]]' WHERE name = 'policy.filters'")
+    done = CliRunner().invoke(main, ["sh", "-s", str(place.folder), "ipsec -f display"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("zsim: state.db: ")

@@ -20,6 +20,7 @@ from zsim.cli.terminal import (
     place_of,
     session,
     system_option,
+    tell_console,
     tell_note,
     user_of,
     user_option,
@@ -27,6 +28,7 @@ from zsim.cli.terminal import (
 from zsim.config.source import Source
 from zsim.facts import fact
 from zsim.findings import did_you_mean
+from zsim.messages import IssuedMessage
 from zsim.racf import access
 from zsim.racf import tso as lines
 from zsim.racf.access import Asked, Decision
@@ -64,11 +66,14 @@ def tso(ctx: click.Context, system: str | None, user: str, as_json: bool, line: 
         text = sys.stdin.buffer.read().decode("utf-8", "replace").replace("\r\n", "\n")
         given = [each.text for each in lines.lines(Source("standard input", text))]
     rows: list[dict[str, Any]] = []
+    issued: list[IssuedMessage] = []
     with session(place, write=True) as running:
         who = user_of(running, user)
         for each in given:
             answer = running.tso(each, who)
+            issued += answer.console
             rows.append({"command": each, "code": answer.code, "text": answer.text, "errors": answer.errors})
+    tell_console(issued)
     if as_json:
         click.echo(json.dumps({"schema": "zsim.tso/1", "user": who, "commands": rows}, indent=2))
     for row in () if as_json else rows:  # after the commands are kept, whatever becomes of the output

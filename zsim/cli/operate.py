@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
+import sys
 
 import click
 
@@ -86,9 +88,10 @@ def _ours(words: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
 @click.command()
 @system_option
 @user_option
+@json_option
 @click.argument("line")
 @click.pass_context
-def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
+def sh(ctx: click.Context, system: str | None, user: str, as_json: bool, line: str) -> None:
     """A z/OS UNIX command line: ipsec and a few filters, with | > and >>.
 
     \b
@@ -96,12 +99,18 @@ def sh(ctx: click.Context, system: str | None, user: str, line: str) -> None:
       zsim sh "ipsec -f display -c current | grep FilterName"
       zsim sh -s mysys "ipsec -f display -c current > a"
       zsim sh -s mysys "cat /var/log/TRMD1I.2023.12.13"
+      zsim sh -s mysys --json "ipsec -F delete -N noping"
     """
     place = place_of(ctx, system)
     with session(place, write=True) as running:
         answer = running.shell(line, user_of(running, user))
         if place.bundled and running.files.replaced:
             tell_note(f"{place.name} is bundled: no file is kept; zsim new DIR makes a system that remembers")
+    if as_json:
+        shown = [str(each) for each in answer.console]
+        found = {"code": answer.code, "text": answer.text, "errors": answer.errors, "console": shown}
+        put_json({"schema": "zsim.sh/1", **found})
+        ctx.exit(answer.code)
     tell_console(answer.console)
     put(answer.text)
     click.echo(answer.errors, nl=False, err=True)
@@ -164,7 +173,8 @@ def filters(
     if as_json:
         put_json({"schema": listing.SCHEMA, "why": why, "of": of, "filters": rows})
     else:
-        put(f"{listing.table(rows)}{len(rows)} of {of} filters; {why}\n")
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        put(f"{listing.table(rows, width)}{len(rows)} of {of} filters; {why}\n")
     ctx.exit(code)
 
 

@@ -39,8 +39,8 @@ class Asked(NamedTuple):
 
 
 # Why, in Decision.
-INACTIVE, NO_PROFILE, LIST, GROUP, EVERYBODY, UACC, WARNING, SUPERUSER = (
-    "class inactive", "no profile", "access list", "group", "ID(*)", "UACC", "WARNING", "superuser",
+INACTIVE, NO_PROFILE, LIST, GROUP, EVERYBODY, UACC, WARNING, SUPERUSER, REVOKED = (
+    "class inactive", "no profile", "access list", "group", "ID(*)", "UACC", "WARNING", "superuser", "revoked",
 )  # fmt: skip
 
 
@@ -89,6 +89,8 @@ def check(racf: Racf, user: str, asked: Asked) -> Decision:
 
 
 def _decide(racf: Racf, user: str, asked: Asked, fresh: bool = False) -> Decision:
+    if revoked(racf, user):
+        return Decision(user, asked, False, REVOKED)
     of = racf.of(asked.class_name)
     profiles = of.profiles if fresh else of.checked
     profile = next(covering(racf, of, profiles, asked.resource), None) if of.active else None
@@ -120,6 +122,12 @@ def _granted(racf: Racf, user: User, profile: Profile) -> tuple[str, str, str]:
     return UACC, "", profile.uacc
 
 
+def revoked(racf: Racf, user: str) -> bool:
+    """ALTUSER REVOKE: the user cannot log on, so nothing is done for it."""
+    found = racf.users.get(user)
+    return found is not None and REVOKED.upper() in found.attributes
+
+
 def superuser(racf: Racf, user: str) -> bool:
     """UID 0, or may become it by BPX.SUPERUSER."""
     found = racf.users.get(user)
@@ -129,7 +137,9 @@ def superuser(racf: Racf, user: str) -> bool:
 
 
 def refusal(racf: Racf, decision: Decision) -> list[IssuedMessage]:
-    """ICH408I on the console, where a profile refused."""
+    """ICH408I on the console, where a profile refused or the user is revoked."""
+    if decision.because == REVOKED:
+        return [logon_refused(racf, decision.user)]
     if decision.profile is None or (decision.allowed and decision.because != WARNING):
         return []
     user = racf.users.get(decision.user) or User(decision.user, "")
@@ -142,12 +152,20 @@ def refusal(racf: Racf, decision: Decision) -> list[IssuedMessage]:
     ]  # fmt: skip
 
 
+def logon_refused(racf: Racf, user: str) -> IssuedMessage:
+    """ICH408I of a revoked user."""
+    found = racf.users[user]
+    return messages.ICH408I_REVOKED(user=user, group=found.group, name=(found.text or "#" * 20)[:20])
+
+
 # ---- what would change it -------------------------------------------------------------------------------------
 
 
 def explained(racf: Racf, decision: Decision) -> str:
     """The reason in a sentence."""
     asked, profile = decision.asked, decision.profile
+    if decision.because == REVOKED:
+        return f"{decision.user} is revoked: nobody can log on with it"
     unprotected_means = {
         REFUSED: "this function needs a profile that permits it", OPEN: "this function is then open to everybody",
         SUPERUSERS: "only superusers may then use it",
@@ -226,6 +244,8 @@ def _steps(racf: Racf, decision: Decision) -> Iterator[str]:
     asked, user = decision.asked, decision.user
     name = asked.class_name
     of = racf.of(name)
+    if revoked(racf, user):
+        yield f"ALTUSER {user} RESUME"
     if not of.active:
         yield f"SETROPTS CLASSACT({name})"
     spoilt = useless(of, asked)

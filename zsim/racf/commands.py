@@ -20,7 +20,7 @@ from zsim import messages
 from zsim.facts import fact
 from zsim.findings import Finding, did_you_mean, finding
 from zsim.messages import IssuedMessage
-from zsim.racf import lists, tso
+from zsim.racf import access, lists, tso
 from zsim.racf.database import (
     ANYBODY,
     LEVELS,
@@ -36,7 +36,7 @@ from zsim.racf.database import (
     pattern,
     refresh,
 )
-from zsim.racf.tso import FLAG, MANY, NESTED, ONE, TEXT, Line, Operands, Syntax
+from zsim.racf.tso import DATE, FLAG, MANY, NESTED, ONE, TEXT, Line, Operands, Syntax
 
 FINE, WARNED, FAILED, USAGE = 0, 4, 8, 12  # return codes: done, done with a doubt, not done, not understood
 
@@ -105,9 +105,10 @@ def run(racf: Racf, command: str | Line, user: str, trusted: bool = False) -> Re
         given = tso.operands(
             line.text, row.positional, {**row.keywords, **row.kept, **dict.fromkeys(row.unknown, TEXT)}
         )
-        for each in row.unknown:
+        dated = [each for each, kind in row.keywords.items() if kind == DATE and given.given.get(each)]
+        for each in (*row.unknown, *dated):
             if each in given:
-                text = f"{each} of {name} is not modelled: nothing is done"
+                text = f"{each}{'(date)' * (each in dated)} of {name} is not modelled: nothing is done"
                 doubt = finding("not-modelled", line.where(given.places[each]), what=each, why="")
                 return Result(FAILED, findings=(doubt._replace(text=text, remedy=""),))
         done = row.run(racf, given, who)
@@ -313,16 +314,23 @@ def _setropts(racf: Racf, given: Operands, who: Who) -> Result:
     for key, value in (("GENERIC", True), ("NOGENERIC", False)):
         for name in names[key]:
             racf.change(name).generic = value
+    unlisted = False
     for name in names["RACLIST"]:
         listed = racf.of(name).storage is not None
         if "REFRESH" in given and not listed and not fact("racf-refresh-lists"):
+            unlisted = True
             issued.append(messages.RACF_NOT_RACLISTED(name=name))
         elif "REFRESH" in given or not listed:
             refresh(racf, name)
+    if "REFRESH" in given:  # the copy of a RACLISTed class is made anew by RACLIST and REFRESH alone (refrac)
+        for name in names["GENERIC"]:
+            of = racf.of(name)
+            if name not in names["RACLIST"] and of.storage is not None and of.storage != of.profiles:
+                issued.append(messages.RACF_STILL_LISTED(name=name))
     for name in names["NORACLIST"]:
         racf.change(name).storage = None
     text = lists.options(racf) if "LIST" in given else ""
-    return Result(WARNED if issued else FINE, text, tuple(issued))
+    return Result(WARNED if unlisted else FINE, text, tuple(issued))
 
 
 def _classes(racf: Racf, words: list[str] | tuple[str, ...]) -> list[str]:
@@ -370,6 +378,8 @@ def _adduser(racf: Racf, given: Operands, who: Who) -> Result:
 
 def _altuser(racf: Racf, given: Operands, who: Who) -> Result:
     _administrator(who, "ALTUSER")
+    if "REVOKE" in given and "RESUME" in given:
+        raise Syntax("REVOKE and RESUME exclude each other", given.places["RESUME"])
     for word in _several(given.positional[0][0]):
         _set_user(racf, _user(racf, word), given)
     return Result()
@@ -384,6 +394,9 @@ def _set_user(racf: Racf, user: User, given: Operands) -> None:
     user.other |= {key: " ".join(inside.given[key]) for key in ("HOME", "PROGRAM") if key in inside}
     if "NAME" in given:
         user.text = given.one("NAME").strip("'")
+    if "REVOKE" in given or "RESUME" in given:
+        kept = [each for each in user.attributes if each != REVOKED]
+        user.attributes = [*kept, REVOKED] if "REVOKE" in given else kept
     for each in ATTRIBUTES:
         if each in given or f"NO{each}" in given:
             kept = [other for other in user.attributes if other != each]
@@ -473,6 +486,7 @@ _KEPT = {"AUDIT": MANY, "GLOBALAUDIT": MANY, "DATA": TEXT, "APPLDATA": TEXT, "LE
          "SECLEVEL": ONE, "STDATA": NESTED, "SINGLEDSN": FLAG, "TIMEZONE": MANY}  # fmt: skip
 _DEFINE = {"UACC": ONE, "OWNER": ONE, "WARNING": FLAG, "NOWARNING": FLAG, "ADDMEM": MANY, "DELMEM": MANY}
 _CLASSES = ("CLASSACT", "NOCLASSACT", "GENERIC", "NOGENERIC", "RACLIST", "NORACLIST")
+REVOKED = access.REVOKED.upper()  # as LISTUSER shows it
 ATTRIBUTES = ("SPECIAL", "OPERATIONS", "AUDITOR")
 _SETROPTS = {**dict.fromkeys(_CLASSES, MANY), "REFRESH": FLAG, "LIST": FLAG}
 _USER = {"NAME": TEXT, "DFLTGRP": ONE, "OWNER": ONE, "OMVS": NESTED,
@@ -493,7 +507,7 @@ COMMANDS: Mapping[str, Command] = {
     "SETROPTS": Command((), _SETROPTS, _setropts, {"GRPLIST": FLAG, "AUDIT": MANY, "LOGOPTIONS": NESTED,
                                                    "GENCMD": MANY, "STATISTICS": MANY}),
     "ADDUSER": Command(("user",), _USER, _adduser, _USER_KEPT),
-    "ALTUSER": Command(("user",), _USER, _altuser, _USER_KEPT, ("RESUME", "REVOKE")),
+    "ALTUSER": Command(("user",), {**_USER, "REVOKE": DATE, "RESUME": DATE}, _altuser, _USER_KEPT),
     "DELUSER": Command(("user",), {}, _deluser),
     "LISTUSER": Command(("user?",), {}, _listuser),
     "ADDGROUP": Command(("group",), {"SUPGROUP": ONE, "OWNER": ONE, "OMVS": NESTED}, _addgroup, {"DATA": TEXT}),

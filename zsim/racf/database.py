@@ -56,7 +56,7 @@ class User:
     groups: list[str] = field(default_factory=list)
     owner: str = ""
     text: str = ""  # NAME
-    attributes: list[str] = field(default_factory=list)  # SPECIAL, OPERATIONS, AUDITOR
+    attributes: list[str] = field(default_factory=list)  # SPECIAL, OPERATIONS, AUDITOR, REVOKED
     uid: int | None = None
     other: dict[str, str] = field(default_factory=dict)
 

@@ -1,7 +1,8 @@
 """TSO command lines: `VERB operand KEYWORD(value ...) KEYWORD -` and the jobs that have them in SYSTSIN.
 
 Keywords may be shortened to any prefix that fits one of them only. A line that ends in `-` or `+` goes on in the next;
-`/* ... */` is a comment. (TSO/E: command syntax, continuation)
+`/* ... */` is a comment. Sequence numbers in columns 73 to 80 are no part of a command.
+(TSO/E: command syntax, continuation)
 """
 
 from __future__ import annotations
@@ -70,9 +71,18 @@ def lines(source: Source) -> Iterator[Line]:
         yield Line(text, source.name, tuple(starts))
 
 
+_SEQUENCE = re.compile(r"(.{72})[0-9]{8} *", re.DOTALL)
+
+
+def _unnumbered(row: str) -> str:
+    found = _SEQUENCE.fullmatch(row)
+    return found[1] if found else row
+
+
 def _rows(source: Source) -> Iterator[tuple[int, str]]:
-    """Numbered lines: those of the file, or of the in-stream data of SYSTSIN."""
-    rows = list(enumerate(source.text.split("\n"), 1))
+    """Numbered lines: those of the file, or of the in-stream data of SYSTSIN, without the sequence numbers that an
+    editor with NUMBER ON leaves behind."""
+    rows = [(number, _unnumbered(row)) for number, row in enumerate(source.text.split("\n"), 1)]
     job = next((row for _, row in rows if row.strip()), "").startswith("//")
     inside = not job
     for number, row in rows:
@@ -137,7 +147,8 @@ def values(inside: str) -> list[str]:
 
 # ---- operands by name -----------------------------------------------------------------------------------------
 
-FLAG, ONE, MANY, TEXT, NESTED = "flag", "one", "many", "text", "nested"  # what a keyword has in parentheses
+# What a keyword has in parentheses; a date need not be there.
+FLAG, ONE, MANY, TEXT, NESTED, DATE = "flag", "one", "many", "text", "nested", "date"
 
 
 @dataclass(frozen=True)
@@ -179,9 +190,10 @@ def operands(text: str, positional: Sequence[str], keywords: Mapping[str, str]) 
         kind = keywords[name]
         if kind == FLAG and word.inside is not None and word.inside.strip():
             raise Syntax(f"{name} takes no value", word.at)
-        if kind != FLAG and not (word.inside or "").strip():
+        if kind not in (FLAG, DATE) and not (word.inside or "").strip():
             raise Syntax(f"{name} needs a value in parentheses", word.at, True)
-        found = [] if kind == FLAG else [word.inside or ""] if kind in (TEXT, NESTED) else values(word.inside or "")
+        inside = word.inside or ""
+        found = values(inside) if kind in (ONE, MANY) else [inside] if inside.strip() else []
         if kind == ONE and len(found) != 1:
             raise Syntax(f"{name} takes one value", word.at)
         given[name], places[name] = [each.strip() for each in found], word.at

@@ -8,7 +8,6 @@ is read again, and at midnight.
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 DAY = 86_400  # seconds
 DISCARDED = "/dev/null"
 LONGEST_DATAGRAM = 1024  # octets (RFC 3164 section 4.1)
-CONSOLE_WIDTH = 71  # characters of a console line (seed)
 
 
 class LogRecord(NamedTuple):
@@ -187,7 +185,7 @@ def elsewhere(rules: tuple[Rule, ...], records: list[LogRecord], sysname: str, o
             if kind == HOST:
                 text = datagram(record, sysname, offset)
             elif kind == CONSOLE:
-                text = console(line(record, sysname, offset), user)
+                text = str(console(line(record, sysname, offset), user))
             found.append(Sent(destination, kind, text))
     return found
 
@@ -257,26 +255,22 @@ def datagram(record: LogRecord, sysname: str, offset: int) -> str:
     return text.encode("ascii", "replace")[:LONGEST_DATAGRAM].decode("ascii")
 
 
-def console(text: str, user: str) -> str:
-    """A record as the console shows what is written to /dev/console; the brackets of the pid print as blanks. (seed)"""
-    shown = text.replace("[", " ", 1).replace("]:", " :", 1) if "]:" in text else text
-    told = fact("syslog-console-message").format(user=user, text=shown)
-    return "\n".join(textwrap.wrap(told, CONSOLE_WIDTH, break_on_hyphens=False))
-
-
-_PID = re.compile(r"\[(\d+)\]$")
-
-
-def unheard(record: LogRecord, offset: int) -> IssuedMessage:
-    """A record that syslogd did not take: the brackets of its process number are blanks, there is no host, and it is
+def console(text: str, user: str) -> IssuedMessage:
+    """What `user` writes to the console by way of z/OS UNIX: the brackets of the process number are blanks, and it is
     folded at blanks. (seed)"""
-    tag = _PID.sub(r" \1 ", record.tag)
-    text = f"BPXF024I ({record.user}) {syslog_time(record.time, offset)} {tag}: {record.text}"
+    head = f"BPXF024I ({user}) "
     rows = [""]
-    for word in re.findall(r" *[^ ]+", text):
+    for word in re.findall(r" *[^ ]+", head + _PID.sub(r" \1 :", text, count=1)):
         if rows[-1] and len(rows[-1]) + len(word) > fact("console-width"):
             rows.append(word.lstrip())
         else:
             rows[-1] += word
-    head = f"BPXF024I ({record.user}) "
-    return BPXF024I(user=record.user, record="\n".join(rows)[len(head) :])
+    return BPXF024I(user=user, record="\n".join(rows)[len(head) :])
+
+
+_PID = re.compile(r"\[(\d+)\]:")
+
+
+def unheard(record: LogRecord, offset: int) -> IssuedMessage:
+    """A record that syslogd did not take, which has no host. (seed)"""
+    return console(f"{syslog_time(record.time, offset)} {record.tag}: {record.text}", record.user)
