@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from zsim import undo
-from zsim.clock import zone_offset
+from zsim.clock import zone
 from zsim.facts import choice, fact
 from zsim.files import Files, Problem, file_name
 from zsim.findings import Where, did_you_mean
@@ -111,8 +111,8 @@ def open_system(place: Place) -> System:
     settings = _Settings(place)
     stack = settings.text("stack", "TCPIP").upper()
     timezone = settings.text("timezone", "GMT0")
-    if zone_offset(timezone) is None:
-        settings.fail("timezone", f"{timezone!r} is not like GMT0 or EST5; daylight saving is not modelled")
+    if zone(timezone) is None:
+        settings.fail("timezone", f"{timezone!r} is not like GMT0, EST5EDT or EST5EDT,M3.2.0,M11.1.0")
     folder = _Folder(place, settings)
     names = dict(folder.names())
     proclib = settings.proclib(folder.mapped)
