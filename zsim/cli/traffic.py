@@ -294,7 +294,7 @@ def replay(
             progress_of(captures, tally) as progress,
             annotating(annotated, place, captures, tally, rewrites, only, decap) as annotate,
             recording(each, form, out, place, captures, tally, only) as record_of,
-            telling_events(events, events_as, running, place, captures) as tell_events,
+            telling_events(events, events_as, running, tally.prepared, place, captures) as tell_events,
         ):
             for path in captures:
                 before = tally.packets
