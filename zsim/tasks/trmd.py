@@ -139,9 +139,9 @@ def message(event: FilterEvent, why: str = "", given: Mapping[str, object] | Non
     """What is written about a packet; `why`, a name of CAUSES, follows from its rule where it is not given. Values in
     `given` take the place of the packet's."""
     rule = event.rule
-    return CAUSES[why or cause(rule, event.simulated)].message(
-        fragment=fact("log-fragment-yes") if event.fragment else "N", **of_rule(rule), **_packet(event) | (given or {})
-    )
+    fragment = fact("log-fragment-yes") if event.fragment else "N"
+    values = {"fragment": fragment, **of_rule(rule), **_packet(event), **(given or {})}
+    return CAUSES[why or cause(rule, event.simulated)].message(**values)
 
 
 def tunnel_error(event: FilterEvent, inner: FilterEvent) -> messages.IssuedMessage:
