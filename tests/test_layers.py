@@ -27,7 +27,7 @@ HEIGHTS = (
      "later", "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
-    ("events", "outputs", "parquet", "rows", "smf", "started", "tasks"),
+    ("eventrows", "events", "outputs", "parquet", "rows", "smf", "started", "tasks"),
     ("authority", "console", "defence", "delivery", "system"),
     ("bench", "forecast", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from zsim import messages
+from zsim.clock import Offset
 from zsim.commands import Command, Reply, command
 from zsim.config import pagentconf, syslogconf
 from zsim.config.source import Source
@@ -35,9 +36,9 @@ SIGNALS = {"HUP": "HUP", "1": "HUP", "SIGHUP": "HUP", "TERM": "TERM", "15": "TER
 # ---- records ---------------------------------------------------------------------------------------------------
 
 
-def deliver(system: System, told: list[LogRecord], zone: int | None = None) -> list[Delivery]:
+def deliver(system: System, told: list[LogRecord], zone: Offset | None = None) -> list[Delivery]:
     """Records to files, hosts and the console, by syslog.conf; without syslogd nothing is kept. `zone` is the writer's,
-    in seconds east of UTC; the image's where it is None."""
+    the image's where it is None."""
     daemon = system.task_of(PROGRAM)
     if daemon is None or not daemon.running or not told:
         return []
@@ -62,9 +63,11 @@ def deliver(system: System, told: list[LogRecord], zone: int | None = None) -> l
     return deliveries
 
 
-def deliver_lines(system: System, logged: Logged, prepared: Prepared, writer: LogRecord) -> list[Delivery] | None:
-    """What TRMD, `writer`, logs of a batch in compiled mode, to files, all at once. None where some of it goes
-    elsewhere, for which a record each is needed."""
+def deliver_lines(
+    system: System, logged: Logged, prepared: Prepared, writer: LogRecord, zone: Offset
+) -> list[Delivery] | None:
+    """What TRMD, `writer` in `zone`, logs of a batch in compiled mode, to files, all at once. None where some of it
+    goes elsewhere, for which a record each is needed."""
     daemon = system.task_of(PROGRAM)
     given = _options(daemon.options if daemon else "")[0]
     if daemon is None or not daemon.running or not len(logged) or given.network_only:
@@ -79,9 +82,9 @@ def deliver_lines(system: System, logged: Logged, prepared: Prepared, writer: Lo
     offset, opened = system.offset, system.syslogd.opened
     deliveries: list[Delivery] = []
     routes: dict[int, list[str]] = {}  # by when the files were opened
-    for block in records.blocks(logged, system._form[2], offset, writer):
+    for block in records.blocks(logged, system._form[2], zone, offset, writer):
         if isinstance(block, LogRecord):
-            deliveries += deliver(system, [block])
+            deliveries += deliver(system, [block], zone)
             continue
         time = syslogd.opening(block.time, offset, opened)
         if time not in routes:

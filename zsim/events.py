@@ -269,6 +269,8 @@ OCSF: tuple[tuple[str, Value], ...] = (
     ("unmapped.code", "code"),
 )  # fmt: skip
 
+TABLES = {"ecs": ECS, "ocsf": OCSF}
+
 # Facts that stand in the structured data of RFC 5424; its SD-ID has the enterprise number kept for examples (RFC 5612).
 SD_ID = "zsim@32473"
 STRUCTURED = (
@@ -276,7 +278,7 @@ STRUCTURED = (
     "interface", "interface_address", "direction", "routed", "security_class", "version", "src", "dst", "proto",
     "protocol", "sport", "dport", "type", "code", "length", "fragment", "community_id",
 )  # fmt: skip
-_LAST_SEQUENCE = 2**31 - 1  # RFC 5424 section 7.3.1
+LAST_SEQUENCE = 2**31 - 1  # RFC 5424 section 7.3.1
 
 
 @lru_cache(maxsize=8)
@@ -299,13 +301,13 @@ def nested(table: tuple[tuple[str, Value], ...], event: Record, seen_by: Observe
     return made
 
 
-def structured(event: Record, seen_by: Observer, sequence: int) -> str:
+def structured(event: Record, seen_by: Observer, sequence: int | str) -> str:
     """One line of RFC 5424, without its end."""
     app, _, pid = event["tag"].partition("[")
     parameters = "".join(f' {name}="{_escaped(event[name])}"' for name in STRUCTURED if event[name] is not None)
-    meta = f'[meta sequenceId="{(sequence - 1) % _LAST_SEQUENCE + 1}"]'
+    meta = f'[meta sequenceId="{sequence}"]'
     origin = f'[origin enterpriseId="32473" software="zsim" swVersion="{seen_by.version}"]'
-    head = f"<{event['pri']}>1 {event['time'][:26]}Z {event['observer']} {app} {pid.rstrip(']') or '-'}"
+    head = f"<{event['pri']}>1 {event['time_us']} {event['observer']} {app} {pid.rstrip(']') or '-'}"
     return f"{head} {event['message']} {meta}{origin}[{SD_ID}{parameters}] {event['text']}"
 
 
@@ -339,11 +341,10 @@ def lines(events: Sequence[FilterEvent], seen_by: Observer, form: str, written: 
     for number, event in enumerate(events, written + 1):
         known = facts(event, seen_by)
         if form == "rfc5424":
-            yield structured(known, seen_by, number).encode() + b"\n"
+            known["time_us"] = f"{known['time'][:26]}Z"
+            yield structured(known, seen_by, (number - 1) % LAST_SEQUENCE + 1).encode() + b"\n"
         elif form == "event":
             yield encode(known) + b"\n"
-        elif form == "ecs":
-            yield encode(nested(ECS, known, seen_by)) + b"\n"
         else:
             known["time_ms"] = event.time // 1_000_000
-            yield encode(nested(OCSF, known, seen_by)) + b"\n"
+            yield encode(nested(TABLES[form], known, seen_by)) + b"\n"

@@ -161,6 +161,7 @@ FACTS = {
         Fact("display-first-asid", 0x41, CHOICE, "address space number of the first job; they count on in order of start"),
         Fact("display-cpu", "000.010S", CHOICE, "CT= of every task in D A"),
         Fact("display-workload", {"workload": "SERVERS", "class": "SRVOMVS", "period": 1}, CHOICE, "WKL=, SCL= and P= in D A; those of TRMD1 were seen"),
+        Fact("tz-daylight-rules", "M3.2.0,M11.1.0", UNCONFIRMED, "when daylight saving time begins and ends of a TZ that names it without rules, such as EST5EDT"),
         # files
         Fact("profile-search", "PROFILE", CHOICE, "name in system.yaml of the stack's profile data set"),
         Fact("pagent-log-file", "/tmp/pagent.log", CHOICE, "Policy Agent's log when nothing names one"),

@@ -102,6 +102,7 @@ class Files:
     appended: dict[str, list[str | memoryview]] = field(default_factory=dict)  # octets are UTF-8
     replaced: dict[str, str] = field(default_factory=dict)
     modes: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)  # of a file and its folders, if made
+    unwritable: dict[str, str] = field(default_factory=dict)  # logs that could not be written to, and why
     closed: tuple[str, ...] = ()  # places on disk that hold data sets, where no z/OS UNIX file can be
     streams: dict[str, Source] = field(default_factory=dict)  # by the name DD:task, what stands in its procedure
     asked: dict[str, None] = field(default_factory=dict)  # names that were looked for, there or not, in order

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from zsim import addresses
-from zsim.clock import SECOND, iso
+from zsim.clock import SECOND, Offset, iso
 from zsim.config.syslogconf import PRIORITIES
 from zsim.facts import fact
 from zsim.started import SYSLOGD, TRMD
@@ -91,7 +91,7 @@ def begin(found: Forecast) -> None:
     found.spans.append((0, -1))
 
 
-def observe(found: Forecast, offset: int, frames: engine.Frames, outcome: Outcome) -> None:
+def observe(found: Forecast, offset: Offset, frames: engine.Frames, outcome: Outcome) -> None:
     """Add who causes the records of a batch. `offset` is that of the image's time zone."""
     _extend(found, frames)
     for event in outcome.events:

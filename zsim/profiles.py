@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from zsim import undo
-from zsim.clock import zone_offset
+from zsim.clock import zone
 from zsim.facts import choice, fact
 from zsim.files import Files, Problem, file_name
 from zsim.findings import Where, did_you_mean
@@ -111,8 +111,8 @@ def open_system(place: Place) -> System:
     settings = _Settings(place)
     stack = settings.text("stack", "TCPIP").upper()
     timezone = settings.text("timezone", "GMT0")
-    if zone_offset(timezone) is None:
-        settings.fail("timezone", f"{timezone!r} is not like GMT0 or EST5; daylight saving is not modelled")
+    if zone(timezone) is None:
+        settings.fail("timezone", f"{timezone!r} is not like GMT0, EST5EDT or EST5EDT,M3.2.0,M11.1.0")
     folder = _Folder(place, settings)
     names = dict(folder.names())
     proclib = settings.proclib(folder.mapped)
@@ -351,16 +351,24 @@ def decode(octets: bytes, codepage: str) -> str:
 
 def save_files(system: System, place: Place) -> None:
     """Write what the system appended to or replaced in its z/OS UNIX files; a bundled system's is forgotten. Until the
-    command is kept it can be taken back (see undo.py). Raises ProfileError."""
+    command is kept it can be taken back (see undo.py). A log that cannot be opened is skipped, as a daemon goes on
+    without it, and noted in `unwritable`. Raises ProfileError for other files."""
     if place.bundled:
         system.files.appended.clear()
         return
     for path, text in system.files.replaced.items():
         _write(place, path, (text,), False, system.files)
     for path, parts in system.files.appended.items():
-        _write(place, path, parts, True, system.files)
+        try:
+            _write(place, path, parts, True, system.files)
+        except _Refused as why:
+            system.files.unwritable.setdefault(path, str(why))
     system.files.replaced.clear()
     system.files.appended.clear()
+
+
+class _Refused(ProfileError):
+    """Nothing of a file was written."""
 
 
 def _write(place: Place, path: str, parts: Iterable[str | memoryview], append: bool, files: Files) -> None:
@@ -370,11 +378,11 @@ def _write(place: Place, path: str, parts: Iterable[str | memoryview], append: b
     top = real.relative_to(place.folder.resolve()).parts[:1] if _inside(place.folder, target) else ()
     reserved = _reserved(path.lstrip("/").split("/")[0]) or any(_reserved(name) for name in top)
     if reserved or any(_inside(each, target) or _inside(target, each) for each in map(Path, files.closed)):
-        raise ProfileError(f"{path}: is no z/OS UNIX file of {place.name}; write below /var, /tmp or /u")
+        raise _Refused(f"{path}: is no z/OS UNIX file of {place.name}; write below /var, /tmp or /u")
     if not _inside(place.folder, target):
-        raise ProfileError(f"{path}: a link in {place.name} leads out of its folder; nothing was written")
+        raise _Refused(f"{path}: a link in {place.name} leads out of its folder; nothing was written to it")
     if target.exists() and not target.is_file():
-        raise ProfileError(f"{path}: is no regular file in {place.name}; nothing was written")
+        raise _Refused(f"{path}: is no regular file in {place.name}; nothing was written to it")
     try:
         undo.note(place.folder, path, append)
         file_mode, folder_mode = files.modes.get(path, (None, None))
@@ -386,7 +394,11 @@ def _write(place: Place, path: str, parts: Iterable[str | memoryview], append: b
             undo.replace(place.folder, target, b"".join(octets), mode)
             return
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
-        with os.fdopen(os.open(target, flags, mode), "wb") as file:
+        opened = os.open(target, flags, mode)
+    except OSError as why:
+        raise _Refused(f"{path}: cannot be written in {place.name}: {why.strerror}") from None
+    try:
+        with os.fdopen(opened, "wb") as file:
             file.writelines(octets)
     except OSError as why:
         raise ProfileError(f"{path}: cannot be written in {place.name}: {why.strerror}") from None

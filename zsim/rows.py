@@ -66,8 +66,7 @@ class Rows:
         quote = self._quote
         none = self._value(None)
         rules = [None, *self.prepared.rows]
-        pairs = tuple((a + b).encode() for a in _LETTERS for b in _LETTERS)
-        lasts = tuple(f"{_LETTERS[4 * bits]}={quote}".encode() for bits in range(16))
+        pairs, lasts = pairs_of_letters(quote)
         shown = tuple((quote if version in (4, 6) else none).encode() for version in range(7))
         closed = tuple((quote if version in (4, 6) else "").encode() for version in range(7))
         number = (none,)
@@ -151,14 +150,20 @@ class Rows:
         named = (seen & (proto <= engine.FIELD["proto"].limit)).astype("u1")
         put("named", named)
         flat = cells.reshape(-1)
-        hashed, answers = _hashed()
+        of_ports, answers = hashed()
         name_flows(
-            headers.value, rows, headers.count, m, hashed, answers, named, numpy.empty(80, "i8"), flat, columns["id0"]
+            headers.value, rows, headers.count, m, of_ports, answers, named, numpy.empty(80, "i8"), flat, columns["id0"]
         )
         return flat
 
 
-def _hashed() -> tuple[Any, Any]:
+def pairs_of_letters(end: str = "") -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """The texts of the columns of `name_flows`: two letters of Base64 for 12 bits, and what the last 4 bits become."""
+    pairs = tuple((a + b).encode() for a in _LETTERS for b in _LETTERS)
+    return pairs, tuple(f"{_LETTERS[4 * bits]}={end}".encode() for bits in range(16))
+
+
+def hashed() -> tuple[Any, Any]:
     """What `name_flows` asks of protocols and of ICMP types."""
     import numpy
 

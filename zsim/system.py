@@ -18,7 +18,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from zsim import authority, console, defence, delivery, messages, started, unix
-from zsim.clock import SECOND, Clock, zone_offset
+from zsim.clock import SECOND, Clock, Offset, zone
 from zsim.commands import Reply
 from zsim.config import profile, syslogconf
 from zsim.facts import choosing
@@ -286,9 +286,9 @@ class System:
         )
 
     @property
-    def offset(self) -> int:
-        """Seconds east of UTC of the image's time zone."""
-        return zone_offset(self.timezone) or 0
+    def offset(self) -> Offset:
+        """The image's time zone."""
+        return zone(self.timezone) or 0
 
     @property
     def doubts(self) -> tuple[Finding, ...]:
@@ -392,9 +392,9 @@ class System:
         self.screen, self.unseen = [], 0
         return shown
 
-    def _zone(self, task: Task) -> int:
-        """Seconds east of UTC of the TZ a task was started with, else of the image. (trmd)"""
-        own = zone_offset(task.timezone) if task.timezone else None
+    def _zone(self, task: Task) -> Offset:
+        """The TZ a task was started with, else the image's. (trmd)"""
+        own = zone(task.timezone) if task.timezone else None
         return self.offset if own is None else own
 
     def _told(self, issued: Iterable[IssuedMessage]) -> list[LogRecord]:
@@ -420,13 +420,11 @@ class System:
             shown = list(islice(logged, max(0, MOST_SHOWN - len(self.screen))))
             self.unseen += len(logged) - len(shown)
             return self._log(shown)
-        if self._zone(task) != self.offset:
-            return self._log(logged)
         writer = trmd.writer(self.stack.name, task.user, task.job)
-        found = delivery.deliver_lines(self, logged, prepared, writer)
+        found = delivery.deliver_lines(self, logged, prepared, writer, self._zone(task))
         return self._log(logged) if found is None else found
 
-    def _to_syslogd(self, records: list[LogRecord], zone: int | None = None) -> list[Delivery]:
+    def _to_syslogd(self, records: list[LogRecord], zone: Offset | None = None) -> list[Delivery]:
         """Records to files, by syslog.conf; without syslogd they reach the console. `zone` is the writer's."""
         daemon = self.task_of(SYSLOGD)
         if not records:

@@ -13,9 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from zsim.clock import LATEST, SECOND
-
-DAY = 86_400
+from zsim.clock import DAY, LATEST, SECOND, Offset, east, next_shift
 
 
 class TimeCondition(NamedTuple):
@@ -31,8 +29,8 @@ class TimeCondition(NamedTuple):
     local: bool = True
 
 
-def active(condition: TimeCondition, time: int, offset: int) -> bool:
-    """Does it hold at `time` (ns)? `offset` is the local zone's, seconds east of UTC."""
+def active(condition: TimeCondition, time: int, offset: Offset) -> bool:
+    """Does it hold at `time` (ns)? `offset` is the local zone's."""
     second = _wall(condition, time, offset)
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
     if condition.start is not None and second < condition.start:
@@ -55,12 +53,13 @@ def _within(minute: float, start: int, to: int) -> bool:
     return start <= minute < to if start < to else minute >= start or minute < to
 
 
-def _wall(condition: TimeCondition, time: int, offset: int) -> int:
-    return max(0, min(time, LATEST)) // SECOND + (offset if condition.local else 0)
+def _wall(condition: TimeCondition, time: int, offset: Offset) -> int:
+    return max(0, min(time, LATEST)) // SECOND + (east(offset, time) if condition.local else 0)
 
 
-def next_change(condition: TimeCondition, time: int, offset: int) -> int:
-    """The first instant (ns) after `time` at which it may begin or cease to hold. At most a day ahead."""
+def next_change(condition: TimeCondition, time: int, offset: Offset) -> int:
+    """The first instant (ns) after `time` at which it may begin or cease to hold, or at which the wall clock leaps. At
+    most a day ahead."""
     second = _wall(condition, time, offset)
     midnight = second - second % DAY
     edges = {midnight + minute * 60 for each in condition.ranges for minute in each} | {midnight + DAY}
@@ -68,7 +67,10 @@ def next_change(condition: TimeCondition, time: int, offset: int) -> int:
         edge for edge in (condition.start, None if condition.end is None else condition.end + 1) if edge is not None
     }
     ahead = min(edge for edge in edges if edge > second)
-    return (ahead - (offset if condition.local else 0)) * SECOND
+    if not condition.local:
+        return ahead * SECOND
+    change, leap = (ahead - east(offset, time)) * SECOND, next_shift(offset, time)
+    return change if leap is None else min(change, leap)
 
 
 # ---- text forms ------------------------------------------------------------------------------------------------

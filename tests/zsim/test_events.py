@@ -31,8 +31,9 @@ from systems import (
 )
 
 import engine
-from zsim import events
+from zsim import eventrows, events
 from zsim.cli import main
+from zsim.eventrows import EventRows
 from zsim.findings import Where
 from zsim.system import System, Task
 from zsim.tcpip.defensive import Change
@@ -222,6 +223,72 @@ def test_schema__names_what_the_table_writes_and_nothing_else(form: str, table) 
             yield from places(inner, f"{path}{name}.") if "properties" in inner else [path + name]
 
     assert sorted(places(SCHEMAS[form])) == sorted(place for place, _ in table)
+
+
+# ---- at speed ---------------------------------------------------------------------------------------------------
+
+
+def at_speed(system: System, batches, form: str) -> tuple[list[bytes], list[bytes]]:
+    """The lines of a replay in compiled mode, and those of the plain formatter."""
+    prepared = system.prepare(compiled=True)
+    rows, fast, plain = EventRows(prepared, OBSERVER, form), [], []
+    for frames in batches:
+        for part, tables in system.parts(frames, prepared):
+            outcome, _ = system.receive(part, None, tables)
+            told = [each for each in outcome.events if not isinstance(each, Change)]
+            made_at_once = rows.lines(outcome.events, len(plain))
+            single = list(events.lines(told, OBSERVER, form, len(plain)))
+            plain += single
+            fast += single if made_at_once is None else made_at_once
+    return fast, plain
+
+
+@pytest.mark.parametrize("form", events.FORMATS)
+def test_rows__are_the_lines_of_the_plain_formatter(form: str) -> None:
+    given = [(NOW + at * 1_234_567_890, packet) for at, packet in enumerate(PACKETS * 12)]
+    prepared = made().prepare(compiled=True)
+    fast, plain = at_speed(made(), [engine.frames_of(given, RAW_IP, compiled=True)], form)
+    assert prepared.compiled
+    assert len(fast) >= 12 * 15
+    assert fast == plain
+
+
+@pytest.mark.parametrize("form", events.FORMATS)
+def test_rows__are_made_at_once(form: str) -> None:
+    system = made()
+    prepared = system.prepare(compiled=True)
+    given = [(NOW + at, packet) for at, packet in enumerate(PACKETS[:4] * 40)]
+    outcome, _ = system.receive(engine.frames_of(given, RAW_IP, compiled=True), None, prepared)
+    assert len(EventRows(prepared, OBSERVER, form).lines(outcome.events, 0) or ()) == 160
+
+
+def test_rows__of_a_name_with_a_mark_in_it_are_made_singly() -> None:
+    odd = policy(rule("a\ufdd0src\ufdd1", service="Protocol All;Routing either"), logging="on")
+    system = unstarted(chain(odd, PROFILE))
+    system.start(NOW)
+    prepared = system.prepare(compiled=True)
+    given = [(NOW, PACKETS[0])] * 20
+    outcome, _ = system.receive(engine.frames_of(given, RAW_IP, compiled=True), None, prepared)
+    assert len(outcome.events) == 20
+    assert EventRows(prepared, OBSERVER, "event").lines(outcome.events, 0) is None
+
+
+@pytest.mark.parametrize("form", events.FORMATS)
+@pytest.mark.parametrize("path", sorted(PCAPS.glob("*.pcap*"))[::3], ids=lambda path: path.name)
+def test_rows__of_real_traffic_are_those_of_the_plain_formatter(path: Path, form: str, monkeypatch) -> None:
+    from contextlib import suppress
+
+    monkeypatch.setattr(eventrows, "LEAST_OF_A_KIND", 0)  # at once, even where that does not pay
+
+    from zsim import captures
+
+    def some(frames):
+        with suppress(engine.CaptureError):
+            for batch in frames:
+                yield engine.dated(batch, NOW)[0]
+
+    fast, plain = at_speed(made(), some(captures.frames(str(path), compiled=True)), form)
+    assert fast == plain
 
 
 # ---- values ---------------------------------------------------------------------------------------------------

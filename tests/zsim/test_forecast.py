@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from systems import NOW, PROFILE, RAW_IP, chain, icmp, policy, rule, system, tcp, udp, unstarted
+from systems import NOW, PCAPS, PROFILE, RAW_IP, chain, icmp, policy, rule, system, tcp, udp, unstarted
 
 import engine
 from zsim import forecast
@@ -221,3 +221,24 @@ def test_command__reads_what_is_no_capture(tmp_path: Path) -> None:
     (tmp_path / "x.pcap").write_bytes(b"rubbish")
     assert run("forecast", str(tmp_path / "x.pcap")).exit_code == 2
     assert run("forecast").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "ways"),
+    [
+        ("tcpdump-OSPFv2_Capture_FINAL.pcapng", ("--interface", "ETH1")),
+        ("ndpi-synscan.pcap", ("--map", "172.16.0.8=10.1.1.2")),
+        ("snabb-v6.pcap", ("--home", "2001:db8::2")),
+        ("ndpi-nfsv2.pcap", ("--map", "139.25.22.102=10.1.1.2", "--interface", "ETH1")),
+    ],
+)
+def test_forecast__of_a_capture_from_elsewhere_is_what_the_replay_writes(name: str, ways, tmp_path: Path) -> None:
+    if not (PCAPS / name).exists():
+        pytest.skip(f"{PCAPS} is not there")
+    folder = str(tmp_path / "sys")
+    run("new", folder)
+    words = ("-s", folder, "--json", *ways, str(PCAPS / name))
+    told = json.loads(run("forecast", "--log", "as-configured", *words).stdout)
+    replayed = json.loads(run("replay", *words).stdout)
+    assert {each["destination"]: each["records"] for each in told["files"]} == replayed["files"]
+    assert sum(each["records"] for each in told["files"]) == replayed["logged"] > 0

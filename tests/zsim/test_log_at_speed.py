@@ -11,7 +11,7 @@ from test_dmd import conf
 
 import engine
 from zsim import captures, replay
-from zsim.clock import SECOND
+from zsim.clock import SECOND, nanoseconds
 from zsim.files import PAGE, Files
 from zsim.findings import Where
 from zsim.system import Task
@@ -119,6 +119,31 @@ def test_lines__are_the_same_for_every_packet_zone_and_filter(seed, zone) -> Non
     words = "".join(texts[0].values())
     assert all(word in words for word in ("EZD0814I", "EZD0815I", "EZD1721I", "EZD0837I", "EZD1722I", "Ärger"))
     assert len([path for path in texts[0] if path.startswith("/var/log/T.")]) >= 3
+
+
+CHANGES = {
+    "EST5EDT": ("2024-03-10T06:59:00", "2024-03-10T04:59:30", "2023-11-05T05:59:30"),
+    "LHST-10:30LHDT-11,M10.1.0,M4.1.0": ("2024-04-06T14:59:30", "2023-09-30T15:29:30", "2024-04-06T12:59:30"),
+    "XXX3YYY,M10.3.0/0,M2.3.0/0": ("2024-02-18T01:59:30", "2023-10-15T02:59:30", "2023-10-16T01:59:30"),
+}
+
+
+@pytest.mark.parametrize("ours", [*CHANGES, "GMT0", "IST-5:30"])
+@pytest.mark.parametrize("image", [*CHANGES, "GMT0", "EST5"])
+def test_lines__are_the_same_when_daylight_saving_begins_and_ends(image, ours) -> None:
+    """TRMD has a TZ of its own, and the files have dates of the image's."""
+    chance = random.Random(1)
+    starts = sorted(nanoseconds(at) for each in (image, ours) for at in CHANGES.get(each, ("2024-01-01T00:00:00",)))
+    given = [(at + n * SECOND, hard(chance)) for at in starts for n in range(0, 90, 5)]
+    texts = []
+    for compiled in (False, True):
+        made = unstarted(chain(EVERYTHING) | {"/etc/syslog.conf": CONF}, timezone=image)
+        made.start(starts[0] - 600 * SECOND)
+        made.tasks["TRMD"].timezone = ours
+        tally = replay.Tally(made.prepare(compiled))
+        replay.play(made, tally, [engine.frames_of(given, RAW_IP, compiled)])
+        texts.append({path: made.files.added(path) for path in made.files.appended})
+    assert texts[1] == texts[0]
 
 
 def test_lines__go_on_in_the_file_where_the_last_batch_ended() -> None:

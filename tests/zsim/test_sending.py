@@ -90,3 +90,30 @@ def test_console__a_flood_is_cut(folder: Path) -> None:
 def test_users__are_said_not_to_be_modelled(folder: Path) -> None:
     done = run(folder, "COLIN", "send", PING)
     assert "1 record for COLIN not sent: zsim does not model this destination" in done.stderr
+
+
+# ---- logs that cannot be written ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["a folder", "a link out of the system", "a file where a folder is needed"])
+def test_log__that_cannot_be_written_is_skipped_and_said(what: str, tmp_path: Path) -> None:
+    """syslogd goes on with its other destinations."""
+    folder = tmp_path / "sys"
+    runner = CliRunner(env={"ZSIM_NOW": "2023-12-13T14:05:31"})
+    runner.invoke(main, ["new", str(folder)])
+    (folder / "etc/syslog.conf").write_text("*.TRMD1.*.info /var/log/bad/x\n*.TRMD1.*.info /var/log/good\n")
+    bad, outside = folder / "var/log/bad", tmp_path / "outside"
+    bad.parent.mkdir(parents=True, exist_ok=True)
+    if what == "a folder":
+        (bad / "x").mkdir(parents=True)
+    elif what == "a link out of the system":
+        outside.mkdir()
+        bad.symlink_to(outside)
+    else:
+        bad.write_text("")
+    done = runner.invoke(main, ["replay", "-s", str(folder), str(folder / "captures/ping.pcap")])
+    assert done.exit_code == 1, done.output
+    assert done.stderr.count("/var/log/bad/x: ") == 1
+    assert "its records are lost" in done.stderr
+    assert (folder / "var/log/good").read_text().count("EZD0814I") >= 1
+    assert not outside.exists() or not list(outside.iterdir())

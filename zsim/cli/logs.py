@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -26,8 +26,12 @@ from zsim.cli.terminal import (
     system_option,
     tell_doubts,
 )
+from zsim.cli.traffic import interface_named, progress_of, ways
 from zsim.findings import did_you_mean
 from zsim.profiles import ProfileError
+
+if TYPE_CHECKING:
+    from zsim.tcpip.traffic import Rewrite
 
 LONGEST_LINE = 65_536  # characters of a log line that are read as one
 
@@ -139,11 +143,13 @@ def _print(text: Any) -> None:
 )  # fmt: skip
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3650), help="How far growth is reckoned.")
 @click.option("--most", default=5, show_default=True, type=click.IntRange(1), help="Rows of each table of causes.")
+@ways
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @click.pass_context
 def forecast(
-    ctx: click.Context, system: str | None, as_json: bool, log: str, days: int, most: int, captures: tuple[str, ...]
-) -> None:
+    ctx: click.Context, system: str | None, as_json: bool, log: str, days: int, most: int, interface: str | None,
+    home: list[tuple[int, int]], rewrites: list[Rewrite], captures: tuple[str, ...],
+) -> None:  # fmt: skip
     """Say what logging will cost before it is switched on: records and bytes per file and day, and who causes them.
 
     The captures run through the rules in force as in a replay, and nothing is kept. Counts are those of the captures,
@@ -154,11 +160,11 @@ def forecast(
       zsim forecast trace.pcap
       zsim forecast --log deny --json trace.pcap
       zsim forecast -s mysys --log as-configured --days 365 'trace.pcap*'
+      zsim forecast --map 192.0.2.7=10.1.1.2 from-elsewhere.pcap
     """
     import engine
     from zsim import captures as files
     from zsim import forecast as made
-    from zsim.cli.traffic import progress_of
     from zsim.replay import Tally, play
 
     captures = files.named(captures)
@@ -168,13 +174,15 @@ def forecast(
             raise ProfileError(f"stack {running.stack.name} is not running, so there is nothing to log")
         compiled = files.wants_compiled(captures)
         found = made.assume(running, log)
-        tally = Tally(running.prepare(compiled))
+        tally = Tally(running.prepare(compiled, home))
+        arrival = interface_named(running, interface)
         flush, record = partial(made.measure, found, running), partial(made.observe, found, running.offset)
         with progress_of(captures, tally) as progress:
             for path in captures:
                 made.begin(found)
                 try:
-                    play(running, tally, files.frames(path, compiled, progress), flush=flush, record=record)
+                    batches = files.frames(path, compiled, progress)
+                    play(running, tally, batches, arrival, rewrites, flush, record)
                 except engine.CaptureError as why:
                     complain(str(why))
                     code = UNUSABLE

@@ -88,7 +88,9 @@ def session(
     """The system for one command; edits that wait to be installed are told, but none that is in `told`. `live` says
     whether and to which port records for hosts are sent."""
     told = set() if told is None else told
+    kept = None
     with store.session(place, write, wall_clock()) as system:
+        kept = system
         notes = []
         for name in system.changed_files(RACF) if tell_changes else ():
             notes.append(f"{name} changed since RACF was made from it; zsim tso - carries out commands from a file")
@@ -113,6 +115,8 @@ def session(
         tell_console(shown[:MOST_TOLD])
         if more := more + len(shown[MOST_TOLD:]):
             tell_note(f"and {more:,} more lines on the console")
+    for why in kept.files.unwritable.values():  # what the command logged is saved at its end
+        tell_note(f"{why}; its records are lost")
 
 
 MOST_TOLD = 20  # messages that the console shows unasked, when a command typed elsewhere brings them

@@ -15,6 +15,7 @@ from zsim import addresses, profiles
 from zsim.cli.sending import Post, live_options
 from zsim.cli.terminal import (
     FINE,
+    FOUND,
     INTERRUPTED,
     NOT_KNOWN,
     UNUSABLE,
@@ -294,7 +295,7 @@ def replay(
             progress_of(captures, tally) as progress,
             annotating(annotated, place, captures, tally, rewrites, only, decap) as annotate,
             recording(each, form, out, place, captures, tally, only) as record_of,
-            telling_events(events, events_as, running, place, captures) as tell_events,
+            telling_events(events, events_as, running, tally.prepared, place, captures) as tell_events,
         ):
             for path in captures:
                 before = tally.packets
@@ -314,6 +315,8 @@ def replay(
             tell_note(f"{wanted.untimed:,} packets without a time are left out by --from and --to")
         post.close()
         tell_lost(running, tally.logged)
+        if running.files.unwritable:
+            code = graver(code, FOUND)
         depends = depends_on(running)
     code = graver(code, _report(tally, depends, as_json, all_filters, to_stderr=annotated == "-" or to_stdout))
     ctx.exit(INTERRUPTED if stopped else code)
@@ -495,6 +498,8 @@ def send(
         play(running, tally, [engine.frames_of(every, linktype, compiled)], arrival, rewrites)
         tally.seconds = time.perf_counter() - begun
         tell_lost(running, tally.logged)
+        if running.files.unwritable:
+            code = graver(code, FOUND)
         depends = depends_on(running)
     ctx.exit(graver(code, _report(tally, depends, as_json, False)))
 

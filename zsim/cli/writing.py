@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import engine
     from zsim.outputs import Only
     from zsim.system import System
-    from zsim.tcpip.traffic import Outcome, Rewrite
+    from zsim.tcpip.traffic import Outcome, Prepared, Rewrite
 
     Recorder = Callable[[engine.Frames, Outcome], object]
 
@@ -57,13 +57,15 @@ def all_of(*recorders: Recorder) -> Recorder:
 
 @contextmanager
 def telling_events(
-    out: str | None, form: str | None, system: System, place: Place, captures: Iterable[str]
+    out: str | None, form: str | None, system: System, prepared: Prepared, place: Place, captures: Iterable[str]
 ) -> Iterator[Recorder]:
     """What to tell each batch to, so that the logged verdicts are written to `out` as `form`, which its name tells
     where None. Records that are about a filter and about no packet are no events: their number is said."""
     from zsim import events
+    from zsim.eventrows import EventRows
     from zsim.started import TRMD
     from zsim.tcpip.defensive import Change
+    from zsim.tcpip.logged import Logged
 
     if out is None:
         yield lambda frames, outcome: None
@@ -76,9 +78,17 @@ def telling_events(
     user, job = (task.user, task.job) if task else ("", "")
     observer = events.Observer(system.sysname, system.release, system.stack.name, user, job, __version__)
     written_lines = passed = 0
+    rows = EventRows(prepared, observer, chosen)
 
     def tell(frames: engine.Frames, outcome: Outcome) -> None:
         nonlocal written_lines, passed
+        if isinstance(outcome.events, Logged):
+            made = rows.lines(outcome.events, written_lines)
+            if made is not None:
+                write(b"".join(made))
+                written_lines += len(made)
+                passed += len(outcome.events.reports)
+                return
         told = [each for each in outcome.events if not isinstance(each, Change)]
         passed += len(outcome.events) - len(told)
         write(b"".join(events.lines(told, observer, chosen, written_lines)))

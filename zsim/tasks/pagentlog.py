@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from zsim.clock import moment
+from zsim.clock import Offset, moment
 from zsim.facts import fact
 from zsim.findings import ERROR, UNKNOWN, WARNING
 from zsim.tasks.pagent import Reading, option
@@ -70,7 +70,7 @@ def record(entry: Entry, time: int, user: str, job: str) -> LogRecord:
     return LogRecord(time, "daemon", PRIORITIES.get(entry.level, "info"), user, job, tag, f"{entry.level} {entry.text}")
 
 
-def lines(told: Iterable[Entry], level: int, time: int, offset: int) -> str:
+def lines(told: Iterable[Entry], level: int, time: int, offset: Offset) -> str:
     """The lines of the log file."""
     stamp = moment(time, offset).strftime("%m/%d %H:%M:%S")
     return "".join(f"{stamp} {entry.level:<7} :001: {entry.text}\n" for entry in passed(told, level))

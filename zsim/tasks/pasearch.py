@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from zsim import addresses
 from zsim.addresses import AddressRange
-from zsim.clock import ctime, moment
+from zsim.clock import Offset, ctime, moment
 from zsim.config import policy
 from zsim.tasks.pagent import Configured
 from zsim.tcpip.filters import Service
@@ -103,7 +103,7 @@ class Request(NamedTuple):
 
 
 def run(
-    words: Sequence[str], rules: Sequence[Configured], image: str, release: str, created: int, now: int, offset: int
+    words: Sequence[str], rules: Sequence[Configured], image: str, release: str, created: int, now: int, offset: Offset
 ) -> tuple[int, str, str]:
     """One command line without the word `pasearch`: exit code, standard output, standard error."""
     request = _parse(words)
@@ -154,7 +154,7 @@ def _parse(words: Sequence[str]) -> Request | str:
 
 
 def _shown(
-    rules: Sequence[tuple[int, Configured]], request: Request, created: int, now: int, offset: int
+    rules: Sequence[tuple[int, Configured]], request: Request, created: int, now: int, offset: Offset
 ) -> Iterator[str]:
     for weight, rule in rules:
         if request.names_only:
@@ -168,11 +168,11 @@ def _shown(
             yield DATES.replace("  Policy", "    Policy").format(created=ctime(created, offset))
 
 
-def _status(rule: Configured, now: int, offset: int) -> str:
+def _status(rule: Configured, now: int, offset: Offset) -> str:
     return "Active" if all(active(each, now, offset) for each in rule.times) else "Inactive"
 
 
-def _rule(rule: Configured, weight: int, now: int, offset: int) -> str:
+def _rule(rule: Configured, weight: int, now: int, offset: Offset) -> str:
     when = rule.times[0] if rule.times else TimeCondition()
     text = RULE.format(
         name=rule.name, status=_status(rule, now, offset), weight=weight, action=rule.action,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from math import gcd
 from string import Formatter
 from typing import TYPE_CHECKING, NamedTuple
 
 from zsim import addresses
-from zsim.clock import SECOND
+from zsim.clock import DAY, SECOND, Offset, east
 from zsim.facts import fact
 from zsim.tasks import syslogd, trmd
 from zsim.tasks.syslogd import LogRecord
@@ -135,21 +136,28 @@ def _pieces(line: str) -> tuple[tuple[str, str], ...]:
     return tuple((text, name or "") for text, name, _, _ in Formatter().parse(line))
 
 
-def blocks(logged: Logged, how: Format, offset: int, writer: LogRecord) -> Iterator[Block | LogRecord]:
-    """What is logged, in order: lines in blocks, none of them across a midnight of the zone `offset` seconds east of
-    UTC, and the reports of log limits, written by `writer`."""
+def blocks(
+    logged: Logged, how: Format, zone: Offset, offset: Offset, writer: LogRecord
+) -> Iterator[Block | LogRecord]:
+    """What is logged, in order: lines in blocks, none of them across a midnight of syslogd's `offset` or a change of
+    the writer's `zone`, and the reports of log limits, written by `writer`."""
     from engine import journal
     from engine.text import runs, write
 
     columns = journal.columns(how.template, how.sources, logged.frames, logged.judgement, logged.journal)
-    days = runs(how.template, columns, "time", syslogd.DAY * SECOND, offset * SECOND)
+    if isinstance(zone, int) and isinstance(offset, int):
+        width, shift = DAY, offset
+    else:  # midnights and changes are cut at, and more
+        width, shift = gcd(DAY, *(each if isinstance(each, int) else each.grid for each in (zone, offset))), 0
+    days = runs(how.template, columns, "time", width * SECOND, shift * SECOND)
     reports = list(logged.reports)
     edges = {last for _, last in days} | {before for before, _ in reports} | {*range(0, columns.count, MOST_LINES)}
     first = 0
     for last in sorted(edges):
         if last > first:
-            octets, _ = write(how.template, columns, offset, first, last)
-            yield Block(int(columns.cells[first]), octets, last - first)
+            time = int(columns.cells[first])
+            octets, _ = write(how.template, columns, east(zone, time), first, last)
+            yield Block(time, octets, last - first)
         while reports and reports[0][0] <= last:
             change = reports.pop(0)[1]
             yield writer._replace(time=change.time, text=str(trmd.change(change)))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from zsim.clock import SECOND, moment, syslog_time
+from zsim.clock import DAY, SECOND, Offset, east, moment, syslog_time
 from zsim.config import syslogconf
 from zsim.config.syslogconf import CONSOLE, FACILITIES, FILE, HOST, PRIORITIES, Rule
 from zsim.facts import fact
@@ -23,7 +23,6 @@ from zsim.messages import BPXF024I, IssuedMessage
 if TYPE_CHECKING:
     from engine.text import Part
 
-DAY = 86_400  # seconds
 DISCARDED = "/dev/null"
 LONGEST_DATAGRAM = 1024  # octets (RFC 3164 section 4.1)
 
@@ -132,13 +131,13 @@ def creates(text: str) -> bool:
 # ---- where records go ------------------------------------------------------------------------------------------
 
 
-def missing(rules: tuple[Rule, ...], exists: Callable[[str], bool], time: int, offset: int) -> list[Finding]:
+def missing(rules: tuple[Rule, ...], exists: Callable[[str], bool], time: int, offset: Offset) -> list[Finding]:
     """Rules whose file is not there, for a syslogd without -c."""
     gone = ((rule, path(rule.destination, time, offset)) for rule in rules if is_file(rule.destination))
     return [finding("log-file-missing", rule.where, name=name) for rule, name in gone if not exists(name)]
 
 
-def modes(rules: tuple[Rule, ...], text: str, time: int, offset: int) -> dict[str, tuple[int | None, int | None]]:
+def modes(rules: tuple[Rule, ...], text: str, time: int, offset: Offset) -> dict[str, tuple[int | None, int | None]]:
     """File and directory mode of each destination that is made: of its rule, else of the start options `text`."""
     given = options(text)[0]
     return {
@@ -151,8 +150,8 @@ def modes(rules: tuple[Rule, ...], text: str, time: int, offset: int) -> dict[st
     }
 
 
-def deliver(rules: tuple[Rule, ...], records: list[LogRecord], offset: int, opened: int = 0) -> list[Delivery]:
-    """The files each record goes to, in the order of records and rules. `offset` is syslogd's time zone in seconds;
+def deliver(rules: tuple[Rule, ...], records: list[LogRecord], offset: Offset, opened: int = 0) -> list[Delivery]:
+    """The files each record goes to, in the order of records and rules. `offset` is syslogd's time zone;
     `opened` when it opened its files (ns)."""
     known: dict[tuple[str, str, str, str, int], tuple[str, ...]] = {}  # of a writer, by when the files were opened
     found = []
@@ -164,7 +163,7 @@ def deliver(rules: tuple[Rule, ...], records: list[LogRecord], offset: int, open
     return found
 
 
-def paths(rules: tuple[Rule, ...], record: LogRecord, offset: int, opened: int = 0) -> tuple[str, ...]:
+def paths(rules: tuple[Rule, ...], record: LogRecord, offset: Offset, opened: int = 0) -> tuple[str, ...]:
     """The files one record goes to, and all others of its writer while they are open."""
     severity = PRIORITIES[record.priority]
     named = [rule.destination for rule in rules if rule.takes(record.user, record.job, record.facility, severity)]
@@ -173,7 +172,7 @@ def paths(rules: tuple[Rule, ...], record: LogRecord, offset: int, opened: int =
     return tuple(sorted(set(files) if fact("syslog-file-once") else files))
 
 
-def elsewhere(rules: tuple[Rule, ...], records: list[LogRecord], sysname: str, offset: int, user: str) -> list[Sent]:
+def elsewhere(rules: tuple[Rule, ...], records: list[LogRecord], sysname: str, offset: Offset, user: str) -> list[Sent]:
     """What goes to hosts, to the console and to destinations that are not modelled. `user` is syslogd's own."""
     others = [rule for rule in rules if rule.kind != FILE]
     found: list[Sent] = []
@@ -190,13 +189,14 @@ def elsewhere(rules: tuple[Rule, ...], records: list[LogRecord], sysname: str, o
     return found
 
 
-def opening(time: int, offset: int, opened: int) -> int:
+def opening(time: int, offset: Offset, opened: int) -> int:
     """When the files that get a record of `time` were opened (ns), which is the same for a whole day. A date in their
     name changes by a signal that the system's cron job sends at midnight; a simulator choice stands for that job."""
-    day, first = ((each // SECOND + offset) // DAY for each in (time, opened))
+    day, first = ((each // SECOND + east(offset, each)) // DAY for each in (time, opened))
     if opened and (day == first or (day > first and not fact("syslog-midnight"))):
         return opened
-    return (day * DAY - offset) * SECOND
+    midnight = (day * DAY - east(offset, time)) * SECOND
+    return (day * DAY - east(offset, midnight)) * SECOND
 
 
 def is_file(destination: str) -> bool:
@@ -204,7 +204,7 @@ def is_file(destination: str) -> bool:
     return syslogconf.kind(destination) == FILE and unix_path(destination) != DISCARDED
 
 
-def path(destination: str, time: int, offset: int) -> str:
+def path(destination: str, time: int, offset: Offset) -> str:
     """The file a destination names when it is opened at `time`: conversion specifiers replaced as strftime(3) does in
     the C locale, `..` resolved. (syslogd_dest)"""
     if "%" not in destination:
@@ -225,7 +225,7 @@ def path(destination: str, time: int, offset: int) -> str:
 # ---- what a record becomes -------------------------------------------------------------------------------------
 
 
-def line(record: LogRecord, sysname: str, offset: int, users: bool = False) -> str:
+def line(record: LogRecord, sysname: str, offset: Offset, users: bool = False) -> str:
     """One record as the file has it: `Mmm dd hh:mm:ss host tag[pid]: text`. (seed) With -u, user id and job name follow
     the host. (unconfirmed)"""
     return f"{syslog_time(record.time, offset)} {host(record, sysname, users)} {record.tag}: {record.text}"
@@ -249,7 +249,7 @@ def priority(record: LogRecord) -> int:
     return 8 * (number + 6 if number > 9 else number) + PRIORITIES[record.priority]
 
 
-def datagram(record: LogRecord, sysname: str, offset: int) -> str:
+def datagram(record: LogRecord, sysname: str, offset: Offset) -> str:
     """One record as it goes to a remote syslogd, cut to what a datagram may have. (RFC 3164 section 4.1)"""
     text = f"<{priority(record)}>{line(record, sysname, offset)}"
     return text.encode("ascii", "replace")[:LONGEST_DATAGRAM].decode("ascii")
@@ -271,6 +271,6 @@ def console(text: str, user: str) -> IssuedMessage:
 _PID = re.compile(r"\[(\d+)\]:")
 
 
-def unheard(record: LogRecord, offset: int) -> IssuedMessage:
+def unheard(record: LogRecord, offset: Offset) -> IssuedMessage:
     """A record that syslogd did not take, which has no host. (seed)"""
     return console(f"{syslog_time(record.time, offset)} {record.tag}: {record.text}", record.user)

@@ -6,6 +6,7 @@ tag that is null. Source: halmN ezd0815i; the published records quoted in the re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -134,12 +135,13 @@ def cause(rule: FilterRule, simulated: bool) -> str:
     return PERMITTED
 
 
-def message(event: FilterEvent, why: str = "") -> messages.IssuedMessage:
-    """What is written about a packet; `why`, a name of CAUSES, follows from its rule where it is not given."""
+def message(event: FilterEvent, why: str = "", given: Mapping[str, object] | None = None) -> messages.IssuedMessage:
+    """What is written about a packet; `why`, a name of CAUSES, follows from its rule where it is not given. Values in
+    `given` take the place of the packet's."""
     rule = event.rule
-    return CAUSES[why or cause(rule, event.simulated)].message(
-        fragment=fact("log-fragment-yes") if event.fragment else "N", **of_rule(rule), **_packet(event)
-    )
+    fragment = fact("log-fragment-yes") if event.fragment else "N"
+    values = {"fragment": fragment, **of_rule(rule), **_packet(event), **(given or {})}
+    return CAUSES[why or cause(rule, event.simulated)].message(**values)
 
 
 def tunnel_error(event: FilterEvent, inner: FilterEvent) -> messages.IssuedMessage:

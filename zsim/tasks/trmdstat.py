@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from zsim import addresses
-from zsim.clock import MONTHS, ctime, moment
+from zsim.clock import MONTHS, Offset, ctime, moment
 from zsim.facts import fact
 from zsim.findings import number
 from zsim.trmdlog import Line, read
@@ -136,7 +136,7 @@ def parse(words: Sequence[str]) -> Request | str:
 
 
 def run(
-    request: Request, words: Sequence[str], lines: Sequence[str], release: str, now: int, offset: int
+    request: Request, words: Sequence[str], lines: Sequence[str], release: str, now: int, offset: Offset
 ) -> tuple[int, str]:
     """The report over the lines of a log; exit code 3 when it holds IDS records, whose reports are not modelled."""
     records = [found for found in read(lines) if found is not None and _selected(found, request.filters)]

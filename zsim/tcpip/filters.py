@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zsim import addresses, times
 from zsim.addresses import AddressRange
+from zsim.clock import Offset
 from zsim.config import policy, profile
 from zsim.facts import fact
 from zsim.findings import Where
@@ -128,7 +129,7 @@ class FilterSet:
     def source(self) -> str:
         return SOURCES[self.layer]
 
-    def active(self, time: int, offset: int) -> list[int]:
+    def active(self, time: int, offset: Offset) -> list[int]:
         """The positions of the filters that are installed at `time`: those without or inside their times."""
         return [
             at
@@ -141,7 +142,7 @@ class FilterSet:
         """Does any filter have a time condition?"""
         return any(rule.times for rule in self.filters)
 
-    def until(self, time: int, offset: int) -> int:
+    def until(self, time: int, offset: Offset) -> int:
         """The first instant after `time` at which `active` may differ, in a set that is timed."""
         return min(times.next_change(each, time, offset) for rule in self.filters for each in rule.times)
 

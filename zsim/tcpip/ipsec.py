@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import wrap
 from typing import Any, NamedTuple
 
-from zsim.clock import ctime
+from zsim.clock import Offset, ctime
 from zsim.facts import fact
 from zsim.findings import did_you_mean
 from zsim.report import Report
@@ -141,7 +141,7 @@ class Asked(NamedTuple):
     stack: Stack
     release: str
     now: int
-    offset: int
+    offset: Offset
     everywhere: Sequence[Installed] | None
     stacks: Mapping[str, Stack]
 
@@ -157,7 +157,7 @@ class Asked(NamedTuple):
 
 
 def run(
-    words: Sequence[str], stacks: Mapping[str, Stack], default_stack: str, release: str, now: int, offset: int,
+    words: Sequence[str], stacks: Mapping[str, Stack], default_stack: str, release: str, now: int, offset: Offset,
     everywhere: Sequence[Installed] | None = None, refused: Callable[[Sequence[Qualifiers]], str] = lambda names: "",
 ) -> Result:  # fmt: skip
     """Carry out one ipsec command line, without the word `ipsec`. Nothing is changed: a request to change something

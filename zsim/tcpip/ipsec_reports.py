@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from zsim import addresses
 from zsim.addresses import AddressRange
+from zsim.clock import Offset
 from zsim.facts import fact
 from zsim.findings import number
 from zsim.report import Report, Section, Table
@@ -136,7 +137,7 @@ def settings(stack: Stack, chosen: FilterSet | None) -> Head:
 # ---- which filters --------------------------------------------------------------------------------------------
 
 
-def installed(chosen: FilterSet | None, now: int, offset: int) -> Iterator[terms.Shown]:
+def installed(chosen: FilterSet | None, now: int, offset: Offset) -> Iterator[terms.Shown]:
     """What is installed now: rules outside their time are not. (ipfdisplay)"""
     if chosen is None:
         return

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zsim import addresses
 from zsim.addresses import AddressRange
-from zsim.clock import SECOND
+from zsim.clock import SECOND, Offset
 from zsim.facts import fact
 from zsim.findings import Where
 from zsim.tcpip import defensive, discard, interfaces, logged
@@ -138,12 +138,12 @@ def surroundings(stack: Stack, home: Sequence[tuple[int, int]] = ()) -> Surround
 
 
 def prepare(
-    stack: Stack, compiled: bool, home: Sequence[tuple[int, int]] = (), time: int = 0, offset: int = 0,
+    stack: Stack, compiled: bool, home: Sequence[tuple[int, int]] = (), time: int = 0, offset: Offset = 0,
     shapes: Sequence[str] = (),
 ) -> Prepared:  # fmt: skip
     """Compile the filters in force and the stack's view of the world. `home` are further addresses that are to
-    count as this stack's own, (version, number). Rules with time conditions are those active at `time` in a zone
-    `offset` seconds east of UTC. `shapes` are those a table may have, of engine.compile."""
+    count as this stack's own, (version, number). Rules with time conditions are those active at `time` in
+    the image's zone. `shapes` are those a table may have, of engine.compile."""
     import engine
 
     around = surroundings(stack, home)
@@ -201,7 +201,7 @@ class Asked(NamedTuple):
     rules: list[engine.Rule]
 
 
-def asked(prepared: Prepared, time: int, offset: int) -> Asked:
+def asked(prepared: Prepared, time: int, offset: Offset) -> Asked:
     """The rules behind the tables that judge a packet at `time`."""
     in_force, guard = prepared.in_force, prepared.guard
     active = in_force.active(time, offset) if in_force else ()
@@ -210,7 +210,7 @@ def asked(prepared: Prepared, time: int, offset: int) -> Asked:
     return Asked(block, simulate, _lowered(prepared.rows[: guard.first], active, filters))
 
 
-def parts(prepared: Prepared, frames: engine.Frames, offset: int) -> Iterator[tuple[engine.Frames, Prepared]]:
+def parts(prepared: Prepared, frames: engine.Frames, offset: Offset) -> Iterator[tuple[engine.Frames, Prepared]]:
     """The batch in runs of frames during which the same rules are installed, with the tables of each: rules with a
     time condition are installed and removed by the time of the packets, and defensive filters expire by it."""
     import engine
