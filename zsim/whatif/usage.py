@@ -1,8 +1,8 @@
 """Rules held against what was seen: by the counters behind FilterMatches, and in captures.
 
-    traffic = usage.Traffic(view)
-    traffic.add(frames)
-    usage.unused(view, traffic), usage.wider(view, traffic)
+traffic = usage.Traffic(view)
+traffic.add(frames)
+usage.unused(view, traffic), usage.wider(view, traffic)
 """
 
 from __future__ import annotations
