@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 
 import pytest
 
 from engine.rules import Rule, matches
-from engine.space import DIMENSIONS, Space
+from engine.space import Space
 from tests.zsim import systems
-from tests.zsim.systems import PROFILE, icmp, policy, policy_system, profile_system, rule, tcp, udp
+from tests.zsim.systems import PROFILE, policy, policy_system, profile_system, rule, tcp
 from zsim.findings import WARNING, Where
 from zsim.system import System, Task
-from zsim.tcpip.filters import FilterRule
-from zsim.whatif import analyse, analysed, compare, crossings, usage
+from zsim.whatif import analyse, compare, crossings, usage
 from zsim.whatif.analyse import Analysis, Ignore
 from zsim.whatif.reach import DEAD, LIVE, REDUNDANT
 

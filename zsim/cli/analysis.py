@@ -24,12 +24,10 @@ from zsim.cli.terminal import (
     place_of,
     session,
     system_option,
-    tell_note,
 )
-from zsim.cli.traffic import ways
-from zsim.findings import ERROR, UNKNOWN, did_you_mean
+from zsim.cli.traffic import interface_named, ways
+from zsim.cli.whatif import _doubtful, _write
 from zsim.profiles import ProfileError
-from zsim.system import System
 
 if TYPE_CHECKING:
     from zsim.tcpip.traffic import Rewrite
@@ -78,23 +76,6 @@ def _bar(what: str) -> Iterator[Callable[[int, int], object]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         job = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(job, completed=done, total=total) if done % 64 == 0 else None
-
-
-def _arrival(system: System, name: str | None) -> str | None:
-    """The name of --interface as the stack has it. Raises ProfileError."""
-    known = [each.name for each in system.stack.interfaces.attachments.values() if each.type != "LOOPBACK"]
-    if name is not None and name.upper() not in known:
-        hint = did_you_mean(name, known, f"the stack has {', '.join(known)}")
-        raise ProfileError(f"--interface {name}: no such interface; {hint}")
-    return name.upper() if name is not None else None
-
-
-def _doubtful(system: System) -> bool:
-    """Say on what the answer depends; whether there is anything."""
-    doubts = [doubt for doubt in system.doubts if doubt.severity in (ERROR, UNKNOWN)]
-    for doubt in doubts:
-        tell_note(f"{doubt.severity} at {doubt.where}: {doubt.text}")
-    return bool(doubts)
 
 
 @click.command()
@@ -146,7 +127,7 @@ def analyse(
             raise ProfileError(f"{running.name}: no packet is filtered, so there are no rules to analyse")
         compiled = bool(captures) and files.wants_compiled(captures)
         here = view(space, running, compiled=compiled, home=home, few=not captures)
-        traffic = usage.Traffic(here, _arrival(running, interface), rewrites) if captures else None
+        traffic = usage.Traffic(here, interface_named(running, interface), rewrites) if captures else None
         for path in captures:
             try:
                 for frames in files.frames(path, compiled):
@@ -175,3 +156,97 @@ def analyse(
     elif doubtful:
         code = graver(code, NOT_KNOWN)
     ctx.exit(code)
+
+
+# ---- suggest ---------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@system_option
+@ways
+@json_option
+@click.option("--learn", "share", default=70, show_default=True, type=click.IntRange(1, 99), metavar="PERCENT",
+              help="For the exam: learn on so much of the traffic, ask about the rest.")  # fmt: skip
+@click.option("--aggregate", default=4, show_default=True, type=click.IntRange(min=2),
+              help="From so many hosts of one /24 (IPv6: /64) on, suggest a prefix.")  # fmt: skip
+@click.option("--include-denied", is_flag=True, help="Learn what an explicit deny stops today as well, and say so.")
+@click.option("--log", is_flag=True, help="Let the rules log.")
+@click.option("--emergency", is_flag=True, help="Instead: ipsec -F add lines against scans and top talkers.")
+@click.option("--lifetime", default=30, show_default=True, type=click.IntRange(1, 525_600), metavar="MINUTES",
+              help="Of the filters of --emergency.")  # fmt: skip
+@click.option("--out", default="-", show_default=True, help="Where the policy is written; - for stdout.")
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
+@click.pass_context
+def suggest(
+    ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
+    as_json: bool, share: int, aggregate: int, include_denied: bool, log: bool, emergency: bool, lifetime: int,
+    out: str, captures: tuple[str, ...],
+) -> None:  # fmt: skip
+    """A least-privilege policy from observed traffic, with the evidence of every rule.
+
+    Flows become services, their peers address groups; clients' ports are generalised. What an explicit deny stops
+    today, connections nobody accepts and scans are left out, and told. The answer is Policy Agent text that loads, with
+    comments: what each rule was learned from, and an exam, in which rules learned on the first part of the traffic are
+    asked about the rest. With --out the exam is also printed.
+
+    Exit code 0: made. 1: the captures show nothing to learn from. 3: made, but something is not modelled.
+
+    \b
+    Examples:
+      zsim suggest trace.pcap > learned.policy
+      zsim suggest -s mysys --out learned.policy 'trace.pcap*'
+      zsim suggest --home 192.0.2.7 from-elsewhere.pcap
+      zsim suggest --emergency attack.pcap
+    """
+    import engine
+    from engine import Entangled
+    from engine.space import Space
+    from zsim import captures as files
+    from zsim.whatif import emergency as urgent
+    from zsim.whatif import suggest as suggesting
+    from zsim.whatif import suggested
+    from zsim.whatif.crossings import view
+    from zsim.whatif.observed import Observed
+
+    captures = files.named(captures)
+    place = place_of(ctx, system)
+    code = FINE
+    with session(place, write=False) as running, compiling():
+        if _doubtful(running):
+            code = NOT_KNOWN
+        if not running.stack.versions:
+            raise ProfileError(f"{running.name}: its stack does not filter, so no policy would be used; "
+                               "code IPCONFIG IPSECURITY")  # fmt: skip
+        compiled = files.wants_compiled(captures)
+        seen = Observed(
+            view(Space(), running, compiled=compiled, home=home), interface_named(running, interface), rewrites
+        )
+        for path in captures:
+            try:
+                for frames in files.frames(path, compiled):
+                    seen.add(frames, path)
+            except engine.CaptureError as why:
+                complain(str(why))
+                code = UNUSABLE
+        if emergency:
+            found = urgent.blocks(seen)
+            told = (json.dumps(urgent.document(found, len(seen), lifetime), indent=2) + "\n" if as_json
+                    else urgent.text(found, len(seen), lifetime))  # fmt: skip
+            printed, empty = "", not found
+        else:
+            settings = suggesting.Settings(aggregate, include_denied)
+            try:
+                made = suggested.made(seen, settings, share, log)
+            except Entangled as why:
+                complain(f"{running.name}: {why}")
+                ctx.exit(NOT_KNOWN)
+            told = json.dumps(suggested.document(made), indent=2) + "\n" if as_json else made.text
+            printed, empty = suggested.table(made.exam, made.found.left), not made.found.rules
+    if empty:
+        complain("the captures show nothing to suggest from" + (f"\n{printed}" if printed else ""))
+    elif out == "-":
+        click.echo(told, nl=False)
+    else:
+        _write(out, told.encode(), place, captures)
+        click.echo(printed, nl=False)
+    ctx.exit(graver(code, FOUND) if empty else code)

@@ -142,10 +142,10 @@ def _rule(found: Reach, standings: Sequence[Standing]) -> Iterator[Anomaly]:
         if superfluous:
             others = _blocking(view, superfluous)
             outside = _others(rule, others)
-            why = f"{named(view, outside)} match{'' if len(outside) > 1 else 'es'} their packets" if outside else (
-                "its own other filters match their packets")  # fmt: skip
-            yield _anomaly(view, "partly-dead", rule, superfluous, others, count=str(len(superfluous)), of=str(len(standings)),
-                           why=why)  # fmt: skip
+            verb = "match" if len({key_of(each) for each in outside}) > 1 else "matches"
+            why = f"{named(view, outside)} {verb} their packets" if outside else "its other filters match their packets"
+            counts = {"count": str(len(superfluous)), "of": str(len(standings))}
+            yield _anomaly(view, "partly-dead", rule, superfluous, others, **counts, why=why)
 
 
 def _dead(view: View, rule: FilterRule, standings: Sequence[Standing], covered: Sequence[Standing]) -> Anomaly:

@@ -11,6 +11,8 @@ from zsim.whatif.crossings import Numbers, View
 if TYPE_CHECKING:
     import engine
 
+TCP, FLAGS = 6, 0xFFFF
+
 
 class Met(NamedTuple):
     """A packet at one crossing. `packet` has the fields of engine.space, `time` is ns, `octets` those on the wire."""
@@ -20,6 +22,7 @@ class Met(NamedTuple):
     octets: int
     packet: dict[str, int]
     numbers: Numbers
+    flags: int  # of TCP, 0 elsewhere
 
 
 def crossings(
@@ -47,9 +50,11 @@ def crossings(
         rows = as_array(range(leg.count), "i4", leg.headers.compiled)
         fields = zip(*(engine.values(leg.headers, name, rows) for name in DIMENSIONS), strict=True)
         columns = (each.tolist() for each in (leg.packet, leg.block, leg.simulate, leg.rule))
-        for (p, block, simulate, rule), values in zip(zip(*columns, strict=True), fields, strict=True):
-            found.append((p, leg.direction, dict(zip(DIMENSIONS, values, strict=True)), (block, simulate, rule)))
+        flags = engine.values(leg.headers, "tcp_flags", rows)
+        for (p, *numbers), values, bits in zip(zip(*columns, strict=True), fields, flags, strict=True):
+            found.append((p, leg.direction, dict(zip(DIMENSIONS, values, strict=True)), numbers, bits))
     found.sort(key=lambda each: each[:2])
-    for p, _, packet, numbers in found:
+    for p, _, packet, numbers, bits in found:
         octets, time = int(frames.length[p]), int(frames.time[p])
-        yield Met(frames.number + p, time, octets, packet, view.decided(numbers))
+        told = bits & 0xFF if packet["proto"] == TCP and bits <= FLAGS else 0
+        yield Met(frames.number + p, time, octets, packet, view.decided(numbers), told)
