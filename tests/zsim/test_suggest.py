@@ -59,7 +59,7 @@ def test_suggest__a_service_of_this_stack() -> None:
 
 
 def test_suggest__a_service_this_stack_uses() -> None:
-    made = learn(session(HERE, FAR, 40001, 1414) + [udp(HERE, PEER, 40002, 53), udp(PEER, HERE, 53, 40002)])
+    made = learn([*session(HERE, FAR, 40001, 1414), udp(HERE, PEER, 40002, 53), udp(PEER, HERE, 53, 40002)])
     assert titles(made) == [
         "tcp from 1024-65535 to 1414 as client",
         "udp from 1024-65535 to 53 bidirectional",
@@ -270,7 +270,8 @@ def test_emergency__scans_and_talkers() -> None:
         ("scan", "10.66.6.6", 40), ("talker", "10.77.7.7", 200),
     ]  # fmt: skip
     assert emergency.command(found[0], 15) == (
-        "ipsec -F add srcip 10.66.6.6 destip 10.1.1.2 prot tcp dir inbound routing either mode simulate lifetime 15 -N scan1"
+        "ipsec -F add srcip 10.66.6.6 destip 10.1.1.2 prot tcp dir inbound routing either "
+        "mode simulate lifetime 15 -N scan1"
     )
     assert "prot udp destport 53" in emergency.command(found[1])
 
