@@ -23,7 +23,7 @@ EDGE = (
 # without a place fails the test, because somebody has to say where it belongs.
 HEIGHTS = (
     # leaves that anyone may use
-    ("addresses", "captures", "charts", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf",
+    ("addresses", "answers", "captures", "charts", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf",
      "later", "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
@@ -31,7 +31,7 @@ HEIGHTS = (
     ("authority", "console", "defence", "delivery", "system"),
     ("bench", "forecast", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
-    ("", "memory", "profiles", "store", "undo"),
+    ("", "loaded", "memory", "profiles", "store", "undo"),
     ("cli", "demo", "web", "pytest_plugin", "__main__"),
 )  # fmt: skip
 

@@ -73,7 +73,8 @@ def document(found: Analysis) -> Row:
     }
 
 
-def _summary(shown: Row) -> str:
+def summary(shown: Row) -> str:
+    """All of it in a line."""
     counts = Counter(each["severity"] for each in shown["findings"])
     told = [f"{counts[each]} {name}{'s' if counts[each] != 1 else ''}"
             for each, name in ((WARNING, "warning"), (NOTE, "note"))]  # fmt: skip
@@ -99,7 +100,7 @@ def _text(shown: Row) -> Iterator[str]:
     if shown["not_installed_now"]:
         names = words.some(shown["not_installed_now"])
         yield from wrap(f"Not installed at {shown['at'][:19]}, and not looked at: {names}", WIDTH)
-    yield from wrap(_summary(shown), WIDTH)
+    yield from wrap(summary(shown), WIDTH)
 
 
 def markdown(shown: Row) -> str:
@@ -108,7 +109,7 @@ def markdown(shown: Row) -> str:
 
 
 def _markdown(shown: Row) -> Iterator[str]:
-    yield f"## {_cell(_summary(shown))}"
+    yield f"## {_cell(summary(shown))}"
     yield ""
     if shown["findings"]:
         yield "| | what | where | to do |"

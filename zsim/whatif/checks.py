@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zsim.findings import NOTE, Finding, finding
-from zsim.system import PAGENT, SYSLOGD, TRMD, System
+from zsim.started import PAGENT, SYSLOGD, TRMD
+from zsim.system import System
 from zsim.tasks import pagent, syslogd, trmd
 from zsim.tcpip.filters import DEFENSIVE, POLICY, PROFILE, FilterRule
 from zsim.whatif import compare, crossings, words

@@ -176,7 +176,7 @@ def _sides(talk: _Talk, proto: object, peers: dict[tuple[object, End], set[End]]
     one, other = talk.ends
     if talk.opened_by is not None:
         return (one, other) if talk.opened_by == one else (other, one)
-    if proto == UDP and not talk.packets[other]:  # it asks and nobody answers
+    if proto == UDP and not talk.packets[other] and not one[1] < EPHEMERAL <= other[1]:  # it asks and nobody answers
         return one, other
 
     def server(end: End) -> tuple[int, bool, int, bool]:
