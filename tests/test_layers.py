@@ -23,8 +23,8 @@ EDGE = (
 # without a place fails the test, because somebody has to say where it belongs.
 HEIGHTS = (
     # leaves that anyone may use
-    ("addresses", "answers", "captures", "charts", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf",
-     "later", "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
+    ("addresses", "answers", "captures", "charts", "clock", "commands", "config", "facts", "files", "findings",
+     "flows", "ispf", "later", "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
     ("events", "outputs", "parquet", "rows", "smf", "started", "tasks"),

@@ -130,7 +130,7 @@ def wider(view: View, traffic: Traffic) -> Iterator[Anomaly]:
         if told:
             rule, packets = filters[0], sum(seen.packets for _, seen in used)
             said = finding("wider-than-traffic", rule.where, what=f"{rule.action.lower()} {rule.name}",
-                           seen=f"{packets:,} packets", why="; ".join(told))  # fmt: skip
+                           seen=f"{packets:,} packet{'s' if packets > 1 else ''}", why="; ".join(told))  # fmt: skip
             yield Anomaly(said, rule.layer, rule.name, rule.action, titles(rule for rule, _ in used))
 
 
