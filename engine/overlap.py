@@ -1,7 +1,7 @@
 """Which rules of a list meet which, at a glance: a filter in front of exact questions to engine.space.
 
     boxes = Boxes(rules)
-    boxes.overlapping(7), boxes.containing(7), boxes.within(7), boxes.matching(packet)    # positions, ascending
+    boxes.overlapping(7), boxes.containing(7), boxes.matching(packet)    # positions, ascending
     samples(partition)                                   # a packet for each value of a partition
 
 Every value a rule names becomes its rank among all of them, so that addresses of 128 bits compare as small numbers.
@@ -57,13 +57,6 @@ class Boxes:
         found = self.possible & self.possible[at]
         for level in self.asked:
             found &= (self.low[level] <= self.low[level][at]) & (self.high[level] >= self.high[level][at])
-        return self._others(found, at)
-
-    def within(self, at: int) -> list[int]:
-        """The rules whose box lies in that of rule `at`."""
-        found = self.possible & self.possible[at]
-        for level in self.asked:
-            found &= (self.low[level] >= self.low[level][at]) & (self.high[level] <= self.high[level][at])
         return self._others(found, at)
 
     def crossing(self, at: int, among: Any) -> list[int]:

@@ -103,6 +103,7 @@ KINDS = {
         Kind("partly-dead", NOTE, "{what}: {count} of its {of} filters never decide: {why}", "remove these alternatives"),
         Kind("permits-denied", WARNING, "{what} permits packets that {other} behind it denies, such as {example}", "move {other} before it if they are to be denied"),
         Kind("overlap", NOTE, "{what} {does} packets that {other} behind it {would}, such as {example}", ""),
+        Kind("more-overlaps", NOTE, "more rules overlap with another action than the {count} that are told", "mend these and ask again"),
         Kind("permits-all", WARNING, "{what} permits every packet of {version}, from and to anywhere", "name addresses, protocols and ports"),
         Kind("denies-unlogged", NOTE, "{what} denies without a log record", "code logging, or nobody sees what it stops"),
         Kind("log-lost", WARNING, "{count} filters log and nothing keeps the records: {why}", "{hint}"),

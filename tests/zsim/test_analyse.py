@@ -14,7 +14,7 @@ from zsim.findings import WARNING, Where
 from zsim.system import System, Task
 from zsim.whatif import analyse, compare, crossings, usage
 from zsim.whatif.analyse import Analysis, Ignore
-from zsim.whatif.reach import DEAD, LIVE, REDUNDANT
+from zsim.whatif.reach import DEAD, LIVE, REDUNDANT, conflicts
 
 HERE = "10.1.1.2"
 INBOUND = "Protocol All;Direction Inbound"
@@ -389,3 +389,47 @@ def test_analyse__without_any_live_filter_something_changes(large: tuple[Analysi
 def _meet(one: Rule, rules: list[Rule], row: int) -> bool:
     other = {name: (low, high) for name, low, high in next(each for each in rules if each.number == row).tests}
     return all(name not in other or (low <= other[name][1] and other[name][0] <= high) for name, low, high in one.tests)
+
+
+# ---- forwarding, time, many ------------------------------------------------------------------------------------
+
+
+def test_analyse__what_is_denied_before_it_could_be_forwarded() -> None:
+    way = "Protocol Tcp;DestinationPortRange 80;Routing Routed;Direction"
+    onward = rule("onward", source="10.2.0.0/16", dest="172.16.5.5", service=f"{way} Outbound")
+    inward = rule("inward", source="10.2.0.0/16", dest="172.16.5.5", service=f"{way} Inbound")
+    assert told(policy_system(policy(onward))) == {("denied-on-arrival", "onward")}
+    assert told(policy_system(policy(onward, inward))) == set()
+
+
+def test_analyse__ipv6() -> None:
+    made = policy_system(policy(
+        rule("wide", source="2001:db8:1::/48", dest="2001:db8::2", service=web("80 90")),
+        rule("narrow", source="2001:db8:1::7", dest="2001:db8::2", service=web("85"), action="deny-log"),
+    ))  # fmt: skip
+    assert told(made) == {("shadowed", "narrow")}
+
+
+def test_analyse__a_rule_outside_its_time_is_not_looked_at() -> None:
+    text = policy(rule("nightly", source="10.2.3.4", dest=HERE, service=web("80")),
+                  rule("wide", source="10.2.0.0/16", dest=HERE, service=web("80")))  # fmt: skip
+    night = "IpTimeConditionRef night\n  IpGenericFilterActionRef"
+    timed = (
+        text.replace("IpGenericFilterActionRef", night, 1)
+        + "IpTimeCondition night\n{\n  TimeOfDayRange 01:00-02:00\n}\n"
+    )
+    assert told(policy_system(text)) == {("redundant", "nightly")}
+    found = analysis(policy_system(timed))
+    assert [each for each in found.told if each.severity == WARNING] == []
+    assert [each.name for each in found.missing] == ["nightly"]
+
+
+def test_conflicts__says_where_there_are_more() -> None:
+    rules = [rule(f"p{at}", dest=HERE, service=web(f"{100 + at}")) for at in range(5)]
+    rules.append(rule("deny", source="10.66.0.0/16", dest=HERE, service=INBOUND, action="deny-log"))
+    found = analysis(policy_system(policy(*rules))).reach
+    pairs, more = conflicts(found, 3)
+    assert (len(pairs), more) == (3, True)
+    pairs, more = conflicts(found, 5)
+    assert (len(pairs), more) == (5, False)
+    assert all(pair.harm for pair in pairs)

@@ -218,7 +218,8 @@ def _defences(space: Space, view: View) -> Iterator[Anomaly]:
 def _conflicts(found: Reach) -> Iterator[Anomaly]:
     """Those that permit what a deny is about first, each kind by how many packets it takes."""
     view = found.view
-    for each in sorted(conflicts(found), key=lambda each: (not each.harm, -each.packets.count())):
+    pairs, more = conflicts(found)
+    for each in sorted(pairs, key=lambda each: (not each.harm, -each.packets.count())):
         one, other = view.rows[each.earlier], view.rows[each.later]
         example = words.packet(each.packets.sample() or {})
         does, would = ("denies", "would permit") if one.denies else ("permits", "would deny")
@@ -227,6 +228,8 @@ def _conflicts(found: Reach) -> Iterator[Anomaly]:
                     other=f"{other.name} ({view.place(other.where)})", example=example, does=does, would=would),
             one.layer, one.name, one.action, titles([one]), titles([other]), True, example=example,
         )  # fmt: skip
+    if more:
+        yield Anomaly(finding("more-overlaps", view.rows[pairs[0].earlier].where, count=str(len(pairs))))
 
 
 # ---- what is not to be told ------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from zsim.tcpip.filters import FilterRule
@@ -202,9 +203,20 @@ def covering(space: Space, rules: Sequence[engine.Rule], mine: Packets) -> list[
     return cover
 
 
-def conflicts(found: Reach, most: int = 200) -> Iterator[Conflict]:
+def conflicts(found: Reach, most: int = 200) -> tuple[list[Conflict], bool]:
     """Pairs of rules with something in common and another verdict, the earlier of which is not within the later one:
-    one for each two rules as they were written. Specific before general is how filters are meant to be written."""
+    one for each two rules as they were written, `most` of those that harm and of the others. Whether there may be more.
+    Specific before general is how filters are meant to be written."""
+    pairs: list[Conflict] = []
+    more = False
+    for harm in (True, False):
+        some = list(islice(_conflicts(found, harm), most + 1))
+        pairs += some[:most]
+        more |= len(some) > most
+    return pairs, more
+
+
+def _conflicts(found: Reach, harm: bool) -> Iterator[Conflict]:
     import numpy as np
 
     count = len(found.rules)
@@ -212,12 +224,12 @@ def conflicts(found: Reach, most: int = 200) -> Iterator[Conflict]:
     denies = np.array([found.rule(at).denies for at in range(count)], bool)
     seen: set[tuple[object, object]] = set()
     for at in range(count):
-        if not plain[at]:
+        if not plain[at] or (harm and denies[at]):
             continue
         for other in found.boxes.crossing(at, plain & (denies != denies[at])):
             one, two = found.rule(at), found.rule(other)
             key = (one.name, one.where), (two.name, two.where)
-            if key in seen or len(seen) >= most:
+            if key in seen or (not one.denies and not _about_fewer(one, two)) != harm:
                 continue
             common = found.matched(at) & found.matched(other)
             if not common or found.matched(at) <= found.matched(other):
@@ -225,8 +237,7 @@ def conflicts(found: Reach, most: int = 200) -> Iterator[Conflict]:
             common &= found.decided(at)
             if common:
                 seen.add(key)
-                yield Conflict(found.rules[at].number, found.rules[other].number, common,
-                               not one.denies and not _about_fewer(one, two))  # fmt: skip
+                yield Conflict(found.rules[at].number, found.rules[other].number, common, harm)
 
 
 def _about_fewer(one: FilterRule, other: FilterRule) -> bool:
