@@ -94,8 +94,8 @@ KINDS = {
         Kind("other-family", WARNING, "{name} is of IPv{own}, the addresses of the rule of IPv{other}: it makes no filter", "use {instead}, or addresses of IPv{own}"),
         Kind("unused", NOTE, "{type} {name} is used by nothing that the policy reaches", ""),
         # analyse: what the rules in force come to
-        Kind("shadowed", WARNING, "{what} never decides: {blocking} matches all its packets before it", "remove it, or move it before {blocking}"),
-        Kind("unreachable", WARNING, "{what} never decides: {blocking} together match all its packets before it", "remove it, or move it up"),
+        Kind("shadowed", WARNING, "{what} never decides: {blocking} matches all its packets before it{but}", "remove it, or move it before {first}"),
+        Kind("unreachable", WARNING, "{what} never decides: {blocking} together match all its packets before it{but}", "remove it, or move it before {first}"),
         Kind("never-matches", WARNING, "{what} matches no packet: {why}", "correct or remove it"),
         Kind("redundant", WARNING, "{what} changes nothing: without it {instead} would do the same to each of its packets", "remove it"),
         Kind("denied-on-arrival", WARNING, "{what} never decides: what it would forward is denied when it arrives", "permit it inbound as well, or remove the rule"),

@@ -47,7 +47,9 @@ def test_analyse__a_rule_behind_a_wider_one_is_shadowed() -> None:
     ))  # fmt: skip
     (found,) = (each for each in analysis(made).told if each.severity == WARNING)
     assert (found.id, found.rule, found.blocking, found.different_action) == ("shadowed", "narrow", ("wide.1",), True)
-    assert "wide (USER.CONFIG(IPSTACK):7:1), with another action, matches all its packets before it" in found.text
+    why = "wide (line 7) matches all its packets before it, with another action"
+    assert found.text == f"deny narrow never decides: {why}"
+    assert found.finding.remedy == "remove it, or move it before wide"
 
 
 def test_analyse__several_that_cover_are_a_set_of_which_none_can_be_spared() -> None:
@@ -77,7 +79,7 @@ def test_analyse__a_permit_for_all_before_a_deny_for_some() -> None:
     ))  # fmt: skip
     (found,) = (each for each in analysis(made).told if each.id == "permits-denied")
     assert (found.rule, found.blocking) == ("webserver", ("blacklist.1",))
-    assert found.example.startswith("tcp 10.66.0.1:40000 > 10.1.1.2:80 in")
+    assert found.example.startswith("tcp 10.66.0.1:40000 > 10.1.1.2:80 in syn")
 
 
 def test_analyse__what_is_the_same_without_it_is_redundant() -> None:

@@ -49,7 +49,7 @@ def test_analyse__a_finding_is_exit_code_1(late: Path) -> None:
     first, text, *_ = done.stdout.splitlines()
     line = (late / POLICY).read_text().split("\n").index("IpFilterRule                late") + 1
     assert first == f"{POLICY}:{line}:1: warning: shadowed"
-    assert text == "  permit late never decides: icmpinspecific2"
+    assert text == "  permit late never decides: icmpinspecific2 (line 23) matches all its packets"
 
 
 def test_analyse__columns_of_a_table_of_unreachable_lines(late: Path) -> None:

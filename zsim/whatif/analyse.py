@@ -18,7 +18,7 @@ from zsim.facts import choosing
 from zsim.findings import ERROR, KINDS, NOTE, UNKNOWN, WARNING, Where, did_you_mean, finding
 from zsim.system import System
 from zsim.tcpip.filters import FilterRule
-from zsim.whatif import checks, crossings, usage, words
+from zsim.whatif import checks, compare, crossings, usage, words
 from zsim.whatif.anomaly import Anomaly, Key, key_of, named, titles
 from zsim.whatif.crossings import View
 from zsim.whatif.reach import (
@@ -129,12 +129,16 @@ def _rule(found: Reach, standings: Sequence[Standing]) -> Iterator[Anomaly]:
         yield _dead(view, rule, standings, covered)
     elif states <= {*DEAD, REDUNDANT}:
         instead = [view.rows[row] for each in standings for row in each.blocking if each.state == REDUNDANT]
-        yield _anomaly(view, "redundant", rule, standings, instead=named(view, _others(rule, instead) or instead))
+        yield _anomaly(
+            view, "redundant", rule, standings, instead=named(view, _others(rule, instead) or instead, rule.where)
+        )
     elif states <= {*DEAD, REDUNDANT, BLOCKED}:
         blocking = _others(rule, _blocking(view, [each for each in standings if each.state == BLOCKED]))
         ends = max((each.defence.expires for each in blocking if each.defence), default=None)
         until = f" until {iso(ends)[:19]}" if ends is not None else ""
-        yield _anomaly(view, "behind-defence", rule, standings, blocking, blocking=named(view, blocking), until=until)
+        yield _anomaly(
+            view, "behind-defence", rule, standings, blocking, blocking=named(view, blocking, rule.where), until=until
+        )
     elif states <= {*DEAD, REDUNDANT, DENIED_ON_ARRIVAL}:
         yield _anomaly(view, "denied-on-arrival", rule, standings)
     else:
@@ -143,7 +147,11 @@ def _rule(found: Reach, standings: Sequence[Standing]) -> Iterator[Anomaly]:
             others = _blocking(view, superfluous)
             outside = _others(rule, others)
             verb = "match" if len({key_of(each) for each in outside}) > 1 else "matches"
-            why = f"{named(view, outside)} {verb} their packets" if outside else "its other filters match their packets"
+            why = (
+                f"{named(view, outside, rule.where)} {verb} their packets"
+                if outside
+                else "its other filters match their packets"
+            )
             counts = {"count": str(len(superfluous)), "of": str(len(standings))}
             yield _anomaly(view, "partly-dead", rule, superfluous, others, **counts, why=why)
 
@@ -154,7 +162,9 @@ def _dead(view: View, rule: FilterRule, standings: Sequence[Standing], covered: 
     blocking = _blocking(view, covered)
     outside = _others(rule, blocking) or blocking
     id = "shadowed" if len({key_of(each) for each in outside}) == 1 else "unreachable"
-    return _anomaly(view, id, rule, standings, outside, blocking=named(view, outside))
+    differs = any(each.denies != rule.denies for each in outside)
+    return _anomaly(view, id, rule, standings, outside, blocking=named(view, outside, rule.where),
+                    but=", with another action" if differs else "", first=outside[0].name)  # fmt: skip
 
 
 def _unmatchable(standings: Sequence[Standing]) -> str:
@@ -184,8 +194,6 @@ def _anomaly(
     example = next((each.example for each in standings if each.example is not None), None)
     what = f"{rule.action.lower()} {rule.name}"
     differs = any(each.denies != rule.denies for each in by) if by else None
-    if differs and id in ("shadowed", "unreachable"):
-        values["blocking"] = f"{values['blocking']}, with another action,"
     return Anomaly(
         finding(id, rule.where, what=what, **values), rule.layer, rule.name, rule.action,
         titles(view.rows[each.row] for each in standings), titles(by), differs,
@@ -221,11 +229,11 @@ def _conflicts(found: Reach) -> Iterator[Anomaly]:
     pairs, more = conflicts(found)
     for each in sorted(pairs, key=lambda each: (not each.harm, -each.packets.count())):
         one, other = view.rows[each.earlier], view.rows[each.later]
-        example = words.packet(each.packets.sample() or {})
+        example = words.packet(compare.sample(view, each.packets))
         does, would = ("denies", "would permit") if one.denies else ("permits", "would deny")
         yield Anomaly(
             finding("permits-denied" if each.harm else "overlap", one.where, what=f"{one.action.lower()} {one.name}",
-                    other=f"{other.name} ({view.place(other.where)})", example=example, does=does, would=would),
+                    other=named(view, [other], one.where), example=example, does=does, would=would),
             one.layer, one.name, one.action, titles([one]), titles([other]), True, example=example,
         )  # fmt: skip
     if more:

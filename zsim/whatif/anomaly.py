@@ -49,10 +49,14 @@ def titles(rules: Iterable[FilterRule]) -> tuple[str, ...]:
     return tuple(View.title(rule) for rule in rules)
 
 
-def named(view: View, rules: Sequence[FilterRule], other: Sequence[Where] = ()) -> str:
-    """The rules as they were written, with where they stand: `ftp (policy:12:1) and telnet (policy:20:1)`."""
+def named(view: View, rules: Sequence[FilterRule], near: Where) -> str:
+    """The rules as they were written, and where they stand, seen from `near`: `ftp (line 12) and old (profile:3:1)`."""
     every = list(dict.fromkeys(key_of(rule) for rule in rules))
-    told = [f"{name.strip('()')} ({view.place(where)})" for _, name, where in every[:MOST]]
+    told = [f"{name.strip('()')} ({_place(view, where, near)})" for _, name, where in every[:MOST]]
     if len(every) > MOST:
         told.append(f"{len(every) - MOST} more")
     return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
+
+
+def _place(view: View, where: Where, near: Where) -> str:
+    return f"line {where.line}" if where.line and where.source == near.source else view.place(where)
