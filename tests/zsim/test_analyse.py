@@ -182,6 +182,12 @@ def test_analyse__log_records_that_no_line_of_syslog_conf_takes() -> None:
     assert ("log-lost", "") in told(systems.system(files))
 
 
+def test_analyse__log_records_that_go_to_another_host() -> None:
+    files = systems.chain(policy(rule("logged", source="10.9.9.9", dest=HERE)))
+    files["/etc/syslog.conf"] = "*.TRMD1.*.info @10.1.0.9\n"
+    assert ("log-lost", "") not in told(systems.system(files))
+
+
 def test_analyse__records_asked_for_while_logging_is_off() -> None:
     made = policy_system(policy(rule("logged", source="10.9.9.9", dest=HERE), logging="off"))
     assert ("log-off", "") in noted(made)

@@ -55,6 +55,8 @@ def test_loaded__compare_with_a_system_or_a_policy(mysys: Path) -> None:
     assert system.compare(str(mysys)).summary == "equal"
     (found,) = system.compare(policy=policy(rule("a", source="10.2.1.1", dest=HERE, service=WEB))).details["candidates"]
     assert not found["equal"]
+    with pytest.raises(ValueError, match="the policy is not taken: line 1: "):
+        system.compare(policy="IpFilterRule broken\n{\n")
     with pytest.raises(ValueError, match="with another system, or with policy=TEXT"):
         system.compare()
 

@@ -99,10 +99,13 @@ def _why_lost(system: System) -> tuple[str, str] | None:
     assert daemon is not None
     rules, _ = system.syslog_rules()
     record = trmd.writer(system.stack.name, task.user, task.job)._replace(time=system.clock.now)
-    paths = syslogd.paths(rules, record, system.offset)
+    if syslogd.elsewhere(rules, [record], system.sysname, system.offset, daemon.user):
+        return None
+    paths = syslogd.paths(rules, record, system.offset, system.syslogd.opened)
     if not paths:
+        name = system.syslogd.name or daemon.file
         return (
-            f"no rule of {daemon.file} takes {record.facility}.{record.priority} of job {record.job}",
+            f"no rule of {name} takes {record.facility}.{record.priority} of job {record.job}",
             f"add *.{record.job}.*.* and a file to it",
         )
     if not syslogd.creates(daemon.options) and not any(isinstance(system.files.get(path), str) for path in paths):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zsim.addresses import WIDTH
 from zsim.facts import choosing
 from zsim.files import Files
-from zsim.findings import Finding, Where
+from zsim.findings import ERROR, Finding, Where
 from zsim.system import System
 from zsim.tasks import pagent
 from zsim.tcpip.filters import FilterRule
@@ -116,15 +116,15 @@ def denier(view: View, numbers: crossings.Numbers) -> FilterRule | None:
 
 def _left_out(observed: Observed, flows: Sequence[Flow], settings: Settings) -> Iterator[LeftOut]:
     view = observed.view
-    silent: dict[int, set[tuple[int, int]]] = defaultdict(set)
+    silent: dict[tuple[int, int], set[tuple[int, int]]] = defaultdict(set)
     for flow in flows:
         if flow.ported and not flow.answered:
-            silent[flow.client[0]].add(flow.server)
+            silent[flow.version, flow.client[0]].add(flow.server)
     for flow in flows:
         stopped = [rule for kind in flow.kinds if (rule := denier(view, observed.kinds[kind].numbers))]
         if stopped and not settings.denied:
             yield LeftOut(flow, DENIED, f"{view.title(stopped[0])} ({view.place(stopped[0].where)})")
-        elif flow.ported and not flow.answered and len(silent[flow.client[0]]) >= SCAN_PORTS:
+        elif flow.ported and not flow.answered and len(silent[flow.version, flow.client[0]]) >= SCAN_PORTS:
             yield LeftOut(flow, SCAN)
         elif flow.proto == TCP and flow.opened and not flow.answered:
             yield LeftOut(flow, UNANSWERED)
@@ -252,12 +252,9 @@ def generalised(version: int, peers: Iterable[int], aggregate: int) -> tuple[Spa
 _MAIN, _IMAGE, _POLICY = "/etc/pagent.conf", "/etc/image.conf", "/etc/learned.policy"
 
 
-class Unfit(ValueError):
-    """A policy we made that the Policy Agent does not take: our mistake."""
-
-
 def installed(system: System, text: str) -> tuple[System, tuple[Finding, ...]]:
-    """The system with a policy instead of its own, and what reading it found."""
+    """The system with a policy instead of its own, and what reading it found. Raises ValueError where the Policy Agent
+    does not take it."""
     stack = system.stack
     chain = {_MAIN: f"TcpImage {stack.name} {_IMAGE}\n", _IMAGE: f"IpSecConfig {_POLICY}\n", _POLICY: text}
     files = Files({name: name for name in chain}, text={**chain})
@@ -265,7 +262,10 @@ def installed(system: System, text: str) -> tuple[System, tuple[Finding, ...]]:
         reading = pagent.read(files, f"-c {_MAIN}", "", Where(_MAIN), stack.name, stack.versions, system.clock.now)
     built = reading.result.built
     if built is None:
-        raise Unfit(f"the policy made is not taken: {reading.result.why}: {reading.result.findings}")
+        wrong = "; ".join(
+            f"line {each.where.line}: {each.text}" for each in reading.result.findings if each.severity == ERROR
+        )
+        raise ValueError(f"the policy is not taken: {wrong or reading.result.why}")
     return replace(system, stack=replace(stack, policy=built.filters, default_forced=False)), reading.result.findings
 
 
@@ -274,7 +274,7 @@ def candidate(found: Suggestion, text: str) -> View:
     view = found.view
     system, findings = installed(view.system, text)
     if findings:
-        raise Unfit(f"the policy made has findings: {findings}")
+        raise RuntimeError(f"the policy made has findings: {findings}")
     made = crossings.view(view.among.space, system, "learned", few=True)
     return made._replace(among=view.among, around=view.around)
 
