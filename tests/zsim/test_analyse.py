@@ -441,3 +441,14 @@ def test_conflicts__says_where_there_are_more() -> None:
     pairs, more = conflicts(found, 5)
     assert (len(pairs), more) == (5, False)
     assert all(pair.harm for pair in pairs)
+
+
+def test_analyse__what_a_time_condition_decides_is_a_note() -> None:
+    wide = rule("wide", source="10.2.0.0/16", dest=HERE, service=web("80"))
+    text = policy(wide, rule("narrow", source="10.2.3.4", dest=HERE, service=web("80")))
+    day = "IpTimeConditionRef day\n  IpGenericFilterActionRef"
+    timed = text.replace("IpGenericFilterActionRef", day, 1)
+    timed += "IpTimeCondition day\n{\n  TimeOfDayRange 01:00-23:00\n}\n"
+    (found,) = (each for each in analysis(policy_system(timed)).told if each.id == "shadowed")
+    assert (found.rule, found.severity) == ("narrow", "note")
+    assert found.text.endswith("so it is now, by rules that have a time condition")

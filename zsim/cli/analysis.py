@@ -25,13 +25,16 @@ from zsim.cli.terminal import (
     session,
     system_option,
 )
-from zsim.cli.traffic import interface_named, ways
+from zsim.cli.traffic import interface_named, progress_of, ways
 from zsim.cli.whatif import _doubtful, _write
 from zsim.profiles import ProfileError
 
 if TYPE_CHECKING:
+    import engine
     from zsim.tcpip.traffic import Rewrite
     from zsim.whatif.analyse import Ignore
+    from zsim.whatif.observed import Observed
+    from zsim.whatif.usage import Traffic
 
 
 def _days(ctx: click.Context, parameter: click.Parameter, word: str) -> int:
@@ -78,6 +81,25 @@ def _bar(what: str) -> Iterator[Callable[[int, int], object]]:
         yield lambda done, total: bar.update(job, completed=done, total=total) if done % 64 == 0 else None
 
 
+def _read(
+    captures: tuple[str, ...], counted: Traffic | Observed, add: Callable[[engine.Frames, str], None], compiled: bool
+) -> int:
+    """All captures, with a bar; the exit code that follows. What is good before damage counts."""
+    import engine
+    from zsim import captures as files
+
+    code = FINE
+    with progress_of(captures, counted) as progress:
+        for path in captures:
+            try:
+                for frames in files.frames(path, compiled, progress):
+                    add(frames, path)
+            except engine.CaptureError as why:
+                complain(str(why))
+                code = UNUSABLE
+    return code
+
+
 @click.command()
 @system_option
 @ways
@@ -110,7 +132,6 @@ def analyse(
       zsim analyse -s mysys --format sarif > findings.sarif
       zsim analyse --ignore denies-unlogged --ignore shadowed=ftppassive
     """
-    import engine
     from engine import Entangled
     from engine.space import Space
     from zsim import captures as files
@@ -128,14 +149,8 @@ def analyse(
         compiled = bool(captures) and files.wants_compiled(captures)
         here = view(space, running, compiled=compiled, home=home, few=not captures)
         traffic = usage.Traffic(here, interface_named(running, interface), rewrites) if captures else None
-        for path in captures:
-            try:
-                for frames in files.frames(path, compiled):
-                    assert traffic is not None
-                    traffic.add(frames)
-            except engine.CaptureError as why:
-                complain(str(why))
-                code = UNUSABLE
+        if traffic is not None:
+            code = _read(captures, traffic, lambda frames, path: traffic.add(frames), compiled)
         try:
             with _bar("filters") as progress:
                 found = analysing.analyse(space, running, traffic, ignore, window=window, view=here, progress=progress)
@@ -198,7 +213,6 @@ def suggest(
       zsim suggest --home 192.0.2.7 from-elsewhere.pcap
       zsim suggest --emergency attack.pcap
     """
-    import engine
     from engine import Entangled
     from engine.space import Space
     from zsim import captures as files
@@ -221,13 +235,7 @@ def suggest(
         seen = Observed(
             view(Space(), running, compiled=compiled, home=home), interface_named(running, interface), rewrites
         )
-        for path in captures:
-            try:
-                for frames in files.frames(path, compiled):
-                    seen.add(frames, path)
-            except engine.CaptureError as why:
-                complain(str(why))
-                code = UNUSABLE
+        code = graver(code, _read(captures, seen, seen.add, compiled))
         if emergency:
             found = urgent.blocks(seen)
             told = (json.dumps(urgent.document(found, len(seen), lifetime), indent=2) + "\n" if as_json

@@ -193,9 +193,12 @@ def _anomaly(
 ) -> Anomaly:
     example = next((each.example for each in standings if each.example is not None), None)
     what = f"{rule.action.lower()} {rule.name}"
+    said = finding(id, rule.where, what=what, **values)
+    if any(view.rows[row].times for each in standings for row in each.blocking):
+        said = said._replace(severity=NOTE, text=f"{said.text}; so it is now, by rules that have a time condition")
     differs = any(each.denies != rule.denies for each in by) if by else None
     return Anomaly(
-        finding(id, rule.where, what=what, **values), rule.layer, rule.name, rule.action,
+        said, rule.layer, rule.name, rule.action,
         titles(view.rows[each.row] for each in standings), titles(by), differs,
         BLOCKING_LINES if by else UNMATCHABLE if id == "never-matches" else "",
         words.packet(example) if example is not None else "",

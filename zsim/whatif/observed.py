@@ -93,6 +93,7 @@ class Observed:
     view: View
     interface: str | None = None
     rewrites: Sequence[Rewrite] = ()
+    seen: int = 0  # packets
     kinds: list[Kind] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     order: array[int] = field(default_factory=lambda: array("L"))  # of each crossing its kind,
@@ -107,6 +108,7 @@ class Observed:
 
     def add(self, frames: engine.Frames, capture: str) -> None:
         """One batch of frames."""
+        self.seen += frames.count
         if not self.files or self.files[-1] != capture:
             self.files.append(capture)
         for each in met.crossings(self.view, frames, self.interface, self.rewrites):

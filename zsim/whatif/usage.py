@@ -48,12 +48,14 @@ class Traffic:
     interface: str | None = None
     rewrites: Sequence[Rewrite] = ()
     rows: dict[int, Seen] = field(default_factory=dict)
+    seen: int = 0  # packets
     crossings: int = 0
     first: int | None = None
     last: int | None = None
 
     def add(self, frames: engine.Frames) -> None:
         """One batch of frames."""
+        self.seen += frames.count
         for each in met.crossings(self.view, frames, self.interface, self.rewrites):
             self.crossings += 1
             self.first = each.time if self.first is None else min(self.first, each.time)
