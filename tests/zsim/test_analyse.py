@@ -8,7 +8,7 @@ import pytest
 
 from engine.rules import Rule, matches
 from engine.space import Space
-from tests.zsim import systems
+from tests.zsim import generator, systems
 from tests.zsim.systems import PROFILE, policy, policy_system, profile_system, rule, tcp
 from zsim.findings import WARNING, Where
 from zsim.system import System, Task
@@ -452,3 +452,28 @@ def test_analyse__what_a_time_condition_decides_is_a_note() -> None:
     (found,) = (each for each in analysis(policy_system(timed)).told if each.id == "shadowed")
     assert (found.rule, found.severity) == ("narrow", "note")
     assert found.text.endswith("so it is now, by rules that have a time condition")
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_analyse__random_policies_of_every_kind(seed: int) -> None:
+    """Live filters decide something, dead ones nothing, and without all that is superfluous nothing changes."""
+    made = systems.system(systems.chain(generator.policy(Random(seed)).text))
+    found = analysis(made)
+    rules, view = found.view.asked.rules, found.view
+    space = view.among.space
+    gone = set()
+    for standing in found.reach.standings:
+        if standing.state in (*DEAD, REDUNDANT):
+            gone.add(standing.row)
+        if standing.state in DEAD:
+            covering = [space.rule(each) for each in rules if each.number in standing.blocking]
+            own = space.rule(next(each for each in rules if each.number == standing.row)) & view.among
+            assert own <= space.union(covering)
+            for left_out in range(len(covering)):
+                rest = space.union(covering[:left_out] + covering[left_out + 1 :])
+                assert not own or not own <= rest
+        else:
+            assert standing.example is not None
+            assert first(rules, standing.example) == standing.row
+    left = view._replace(asked=view.asked._replace(rules=[each for each in rules if each.number not in gone]))
+    assert compare.contrasted(space, view, left, view.among).values() == []
