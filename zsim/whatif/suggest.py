@@ -1,15 +1,15 @@
-"""A least-privilege policy from observed traffic: flows -> services -> address groups -> Policy Agent text.
+"""A least-privilege policy from observed traffic: flows -> services -> address groups -> rules.
 
     seen = Observed(view)
     seen.add(frames, "trace.pcap")
-    found = suggest.suggest(space, seen)             # Suggestion: rules with their evidence, and what was left out
-    written = suggested.policy(found, exam)          # text that the Policy Agent takes
+    found = suggest(seen, Settings())                # Suggestion: rules with their evidence, and what was left out
+    suggested.made(seen, Settings()).text            # the same as text that the Policy Agent takes, with an exam
 
 Learned are the services that were seen to answer. A client's port is any from 1024, unless a service always had the
-same one; more than RANGE_FROM high ports of one server for one client are all high ports, as passive FTP needs, and a
-high port that is asked from a low one, as active FTP does; from
-`aggregate` hosts on, those of one /24 (IPv6: /64) are the least prefix that holds them. Left out is what an explicit
-deny or a defensive filter stops today, what asks for connections that nobody accepts, and scans.
+same one. High ports of a server are all of them where one client used more than RANGE_FROM, as passive FTP does, or
+asked from a low port, as active FTP does. From `aggregate` hosts on, those of one /24 (IPv6: /64) are the least prefix
+that holds them. Left out is what an explicit deny or a defensive filter stops today, what asks for connections that
+nobody accepts, and scans.
 """
 
 from __future__ import annotations
