@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from zsim import addresses
@@ -43,11 +42,11 @@ class Loaded(System):
         import engine
         from engine.space import Space
         from zsim import packets
+        from zsim.whatif import notation, whytold
         from zsim.whatif.crossings import view
+        from zsim.whatif.flips import flips
+        from zsim.whatif.why import Question, explain
 
-        why, flips, told, notation = (
-            import_module(f"zsim.whatif.{name}") for name in ("why", "flips", "whytold", "notation")
-        )
         written, linktype = None, notation.RAW
         if notation.is_expression(packet):
             linktype, (octets, *more) = packets.packets(packet)
@@ -57,9 +56,9 @@ class Loaded(System):
             written = notation.read(packet)
             octets = written.packet
         space = Space()
-        asked = why.Question(engine.frames_of([(self.clock.now, octets)], linktype), written)
-        found = why.explain(view(space, self, time=self.clock.now), asked)
-        shown = told.document(found, flips.flips(space, found) if edits else None)
+        asked = Question(engine.frames_of([(self.clock.now, octets)], linktype), written)
+        found = explain(view(space, self, time=self.clock.now), asked)
+        shown = whytold.document(found, flips(space, found) if edits else None)
         return Answers(Looked, _looked(shown), shown["sentence"], shown)
 
     # ---- all packets -------------------------------------------------------------------------------------------

@@ -72,10 +72,14 @@ def test_loaded__search_and_suggest() -> None:
 
 
 def test_loaded__why() -> None:
-    pytest.importorskip("zsim.whatif.why")
     found = zsim.load("adcd").why("icmp 10.1.0.2 > 10.1.1.2 type 8", edits=False)
     assert [each.filter for each in found if each.role == "decides"] == ["icmpinspecific2.1"]
     assert "icmpinspecific2" in found.summary
+    blocked = zsim.load("adcd").why("tcp 10.1.0.2 > 10.1.1.2:25 in")
+    assert blocked.details["verdict"] == "denied"
+    assert blocked.details["edits"]
+    with pytest.raises(ValueError, match="is no protocol"):
+        zsim.load("adcd").why("bogus")
 
 
 def test_answers__a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
