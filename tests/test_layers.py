@@ -23,15 +23,15 @@ EDGE = (
 # without a place fails the test, because somebody has to say where it belongs.
 HEIGHTS = (
     # leaves that anyone may use
-    ("addresses", "captures", "charts", "clock", "commands", "config", "facts", "files", "findings", "flows", "ispf",
-     "later", "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
+    ("addresses", "answers", "captures", "charts", "clock", "commands", "config", "facts", "files", "findings",
+     "flows", "ispf", "later", "messages", "packets", "racf", "report", "sarif", "times", "trmdlog", "unix"),
     ("tcpip",),
     ("attls",),
     ("eventrows", "events", "outputs", "parquet", "rows", "smf", "started", "tasks"),
     ("authority", "console", "defence", "delivery", "system"),
     ("bench", "forecast", "listing", "logstat", "replay", "whatif"),
     # the face of the package is zsim itself
-    ("", "memory", "profiles", "store", "undo"),
+    ("", "loaded", "memory", "profiles", "store", "undo"),
     ("cli", "demo", "web", "pytest_plugin", "__main__"),
 )  # fmt: skip
 

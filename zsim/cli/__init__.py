@@ -23,6 +23,7 @@ MODULES = {
     "operate": ("ipsec", "sh", "filters", "console"),
     "systems": ("check", "new", "systems", "facts", "completion", "demo", "warm"),
     "traffic": ("replay", "decode", "send", "bench"),
+    "analysis": ("analyse", "suggest"),
     "logs": ("logstat", "forecast", "schema"),
     "authority": ("tso", "explain-access"),
     "state": ("state",),

@@ -129,3 +129,8 @@ def flow(flow: Sequence[Any]) -> str:
     ported = proto in flows.PORTS and ends[0][1] <= 65535
     told = [form.format(addresses.text(version, a), p) if ported else addresses.text(version, a) for a, p in ends]
     return f"{_kind(proto)} {told[0]} - {told[1]}"
+
+
+def some(names: Sequence[str], most: int = MOST) -> str:
+    """A list of names; of a longer one the rest is counted."""
+    return _listed(names, most)
