@@ -19,6 +19,7 @@ from zsim.cli.terminal import (
     UNUSABLE,
     compiling,
     complain,
+    doubtful,
     graver,
     json_option,
     place_of,
@@ -26,7 +27,7 @@ from zsim.cli.terminal import (
     system_option,
 )
 from zsim.cli.traffic import interface_named, progress_of, ways
-from zsim.cli.whatif import _doubtful, _write
+from zsim.cli.writing import write_whole
 from zsim.profiles import ProfileError
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def analyse(
     captures = files.named(captures)
     space, code = Space(), FINE
     with session(place_of(ctx, system), write=False) as running, compiling():
-        doubtful = _doubtful(running)
+        doubtful = doubtful(running)
         if running.stack.in_force is None:
             raise ProfileError(f"{running.name}: no packet is filtered, so there are no rules to analyse")
         compiled = bool(captures) and files.wants_compiled(captures)
@@ -226,7 +227,7 @@ def suggest(
     place = place_of(ctx, system)
     code = FINE
     with session(place, write=False) as running, compiling():
-        if _doubtful(running):
+        if doubtful(running):
             code = NOT_KNOWN
         if not running.stack.versions:
             raise ProfileError(f"{running.name}: its stack does not filter, so no policy would be used; "
@@ -255,6 +256,6 @@ def suggest(
     elif out == "-":
         click.echo(told, nl=False)
     else:
-        _write(out, told.encode(), place, captures)
+        write_whole(out, told.encode(), place, captures)
         click.echo(printed, nl=False)
     ctx.exit(graver(code, FOUND) if empty else code)

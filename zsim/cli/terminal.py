@@ -233,3 +233,11 @@ def tell_lost(system: System, logged: int) -> None:
 def depends_on(system: System) -> list[dict[str, Any]]:
     """What the answer depends on: errors and unmodelled statements in what is installed."""
     return [finding_row(system, doubt) for doubt in system.doubts]
+
+
+def doubtful(system: System, label: str = "") -> bool:
+    """Say on what the answer depends; whether there is anything."""
+    doubts = [doubt for doubt in system.doubts if doubt.severity in (ERROR, UNKNOWN)]
+    for doubt in doubts:
+        tell_note(f"{label}{doubt.severity} at {doubt.where}: {doubt.text}")
+    return bool(doubts)

@@ -19,6 +19,7 @@ from zsim.cli.terminal import (
     UNUSABLE,
     compiling,
     complain,
+    doubtful,
     json_option,
     place_of,
     session,
@@ -26,11 +27,10 @@ from zsim.cli.terminal import (
     tell_note,
 )
 from zsim.cli.traffic import interface_named, moment, read_addresses, ways
-from zsim.cli.writing import Unwritable, written
-from zsim.findings import ERROR, UNKNOWN, Where, did_you_mean, number
-from zsim.profiles import Place, ProfileError
+from zsim.cli.writing import write_whole
+from zsim.findings import Where, did_you_mean, number
+from zsim.profiles import ProfileError
 from zsim.store import uncollected
-from zsim.system import System
 from zsim.tcpip import defensive
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def compare(
     space, code = Space(), FINE
     with ExitStack() as opened, compiling(), uncollected(), _working(ctx):
         sides = [candidate(name, base, opened) for name in names]
-        doubts = [_doubtful(each.system, f"{each.label}: ") for each in sides]  # all are told
+        doubts = [doubtful(each.system, f"{each.label}: ") for each in sides]  # all are told
         few = not recordings
         compiled = any(map(_large, sides)) if few else files.wants_compiled(recordings)
         views = [view(space, each.system, each.label, compiled, home, at, anywhere, few) for each in sides]
@@ -105,7 +105,7 @@ def compare(
     if out == "-":
         click.echo(told, nl=False)
     else:
-        _write(out, told.encode(), base, recordings)
+        write_whole(out, told.encode(), base, recordings)
     if code == FINE:
         code = FOUND if not shown["equal"] else NOT_KNOWN if any(doubts) else FINE
     ctx.exit(code)
@@ -152,23 +152,6 @@ def _play(path: str, compiled: bool, pairs: Sequence[Compared]) -> int:
         complain(str(why))
         return UNUSABLE
     return FINE
-
-
-def _doubtful(system: System, label: str = "") -> bool:
-    """Say on what the answer depends; whether there is anything."""
-    doubts = [doubt for doubt in system.doubts if doubt.severity in (ERROR, UNKNOWN)]
-    for doubt in doubts:
-        tell_note(f"{label}{doubt.severity} at {doubt.where}: {doubt.text}")
-    return bool(doubts)
-
-
-def _write(out: str, octets: bytes, base: Place, inputs: Sequence[str]) -> None:
-    """The answer to a file, complete or not at all. Raises ProfileError."""
-    try:
-        with written(out, base, inputs) as write:
-            write(octets)
-    except Unwritable as why:
-        raise ProfileError(str(why)) from None
 
 
 # ---- search ----------------------------------------------------------------------------------------------------
@@ -263,7 +246,7 @@ def search(
     direction = None if inbound is None else "Inbound" if inbound else "Outbound"
     asked = searching.Wanted(**wanted, direction=direction, routed=None if local is None else not local)
     with session(place_of(ctx, system), write=False) as running, _working(ctx):
-        doubtful = _doubtful(running)
+        doubtful = doubtful(running)
         here = view(space, running, home=home, time=at, anywhere=anywhere)
         try:
             if asked.filter is not None:
@@ -304,7 +287,7 @@ def boundary(ctx: click.Context, system: str | None, as_json: bool, out: str | N
     space = Space()
     place = place_of(ctx, system)
     with session(place, write=False) as running, _working(ctx):
-        code = NOT_KNOWN if _doubtful(running) else FINE
+        code = NOT_KNOWN if doubtful(running) else FINE
         here = view(space, running)
         found = made.edges(space, here, most)
         shown = made.document(here, found)
@@ -312,7 +295,7 @@ def boundary(ctx: click.Context, system: str | None, as_json: bool, out: str | N
             now = running.clock.now
             plain = out.endswith(".pcap")
             octets = made.plain_capture(found, now) if plain else made.capture(shown, found, now)
-            _write(out, octets, place, ())
+            write_whole(out, octets, place, ())
     if as_json:
         click.echo(json.dumps(shown, indent=2))
     else:

@@ -207,3 +207,12 @@ def _spare_inputs(out: str, target: Path, place: Place, captures: Iterable[str])
     folder = place.folder.resolve()
     if target.is_relative_to(folder) and target.relative_to(folder).parts[:1] != ("captures",) and target.exists():
         raise Unwritable(f"{out}: is a file of the system {place.name}; write to another file")
+
+
+def write_whole(out: str, octets: bytes, place: Place, inputs: Iterable[str]) -> None:
+    """The answer to a file, complete or not at all. Raises ProfileError."""
+    try:
+        with written(out, place, inputs) as write:
+            write(octets)
+    except Unwritable as why:
+        raise ProfileError(str(why)) from None
