@@ -19,8 +19,8 @@ from zsim.cli.terminal import (
     UNUSABLE,
     compiling,
     complain,
-    doubtful,
     graver,
+    in_doubt,
     json_option,
     place_of,
     session,
@@ -144,7 +144,7 @@ def analyse(
     captures = files.named(captures)
     space, code = Space(), FINE
     with session(place_of(ctx, system), write=False) as running, compiling():
-        doubtful = doubtful(running)
+        doubtful = in_doubt(running)
         if running.stack.in_force is None:
             raise ProfileError(f"{running.name}: no packet is filtered, so there are no rules to analyse")
         compiled = bool(captures) and files.wants_compiled(captures)
@@ -227,7 +227,7 @@ def suggest(
     place = place_of(ctx, system)
     code = FINE
     with session(place, write=False) as running, compiling():
-        if doubtful(running):
+        if in_doubt(running):
             code = NOT_KNOWN
         if not running.stack.versions:
             raise ProfileError(f"{running.name}: its stack does not filter, so no policy would be used; "

@@ -235,7 +235,7 @@ def depends_on(system: System) -> list[dict[str, Any]]:
     return [finding_row(system, doubt) for doubt in system.doubts]
 
 
-def doubtful(system: System, label: str = "") -> bool:
+def in_doubt(system: System, label: str = "") -> bool:
     """Say on what the answer depends; whether there is anything."""
     doubts = [doubt for doubt in system.doubts if doubt.severity in (ERROR, UNKNOWN)]
     for doubt in doubts:

@@ -19,7 +19,7 @@ from zsim.cli.terminal import (
     UNUSABLE,
     compiling,
     complain,
-    doubtful,
+    in_doubt,
     json_option,
     place_of,
     session,
@@ -88,7 +88,7 @@ def compare(
     space, code = Space(), FINE
     with ExitStack() as opened, compiling(), uncollected(), _working(ctx):
         sides = [candidate(name, base, opened) for name in names]
-        doubts = [doubtful(each.system, f"{each.label}: ") for each in sides]  # all are told
+        doubts = [in_doubt(each.system, f"{each.label}: ") for each in sides]  # all are told
         few = not recordings
         compiled = any(map(_large, sides)) if few else files.wants_compiled(recordings)
         views = [view(space, each.system, each.label, compiled, home, at, anywhere, few) for each in sides]
@@ -246,7 +246,7 @@ def search(
     direction = None if inbound is None else "Inbound" if inbound else "Outbound"
     asked = searching.Wanted(**wanted, direction=direction, routed=None if local is None else not local)
     with session(place_of(ctx, system), write=False) as running, _working(ctx):
-        doubtful = doubtful(running)
+        doubtful = in_doubt(running)
         here = view(space, running, home=home, time=at, anywhere=anywhere)
         try:
             if asked.filter is not None:
@@ -287,7 +287,7 @@ def boundary(ctx: click.Context, system: str | None, as_json: bool, out: str | N
     space = Space()
     place = place_of(ctx, system)
     with session(place, write=False) as running, _working(ctx):
-        code = NOT_KNOWN if doubtful(running) else FINE
+        code = NOT_KNOWN if in_doubt(running) else FINE
         here = view(space, running)
         found = made.edges(space, here, most)
         shown = made.document(here, found)
