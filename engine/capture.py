@@ -113,8 +113,7 @@ def read_capture(
     stream = _Stream(blocks, name, compiled, quick, decoding and compiled)
     stream.need(4)
     magic = bytes(stream.octets[:4])
-    if magic == _SECTION:  # it may have frames without a time, which is that of the frame before
-        stream.quick = None
+    if magic == _SECTION:
         yield from _read_pcapng(stream)
         return
     for known in _PCAP:
@@ -344,6 +343,10 @@ def _read_pcapng(stream: _Stream) -> Iterator[Frames]:
             except CaptureError as error:
                 damage = error
         yield from batch.frames(stream)
+        if why == walk.UNTIMED and stream.quick is not None:  # its time is that of the frame before: no sum tells that
+            stream.quick.last = None
+            stream.quick = None
+            continue
         if damage is None and why not in (walk.MORE, walk.SECTION, walk.FULL):
             damage = _damage(stream, order, why)
         if damage is None and why != walk.FULL and not stream.more():
