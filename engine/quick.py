@@ -128,7 +128,7 @@ class Quick:
     def left(self, stream: Any, listed: int, number: int) -> Frames:
         """The frames listed, of a batch that begins with that number."""
         start, captured, length, time, linktype = (column[:listed] for column in self.listed)
-        return Frames(stream.data, start, captured, length, time, linktype, number, listed)
+        return Frames(stream.data, start, captured, length, time, linktype, number, listed, section=stream.section)
 
     def batch(self) -> "_Rest":
         """What is to be filled next, for `read_capture`."""
