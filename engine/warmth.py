@@ -92,7 +92,7 @@ def _name(headers: Headers) -> None:
     from engine.kernels.community import GROUPS, name_flows
 
     n = headers.count
-    rows, has = as_array(range(n), "i4", True), as_array([1] * n, "u1", True)
+    rows, has = as_array(range(n), "i4", True), as_array(bytes(n), "u1", True)
     hashed, answer = as_array([1] * 256, "u1", True), as_array([-1] * 512, "i4", True)
     scratch, cells = as_array([0] * 80, "i8", True), as_array([0] * (GROUPS * n), "i8", True)
     name_flows(headers.value, rows, n, n, hashed, answer, has, scratch, cells, 0)
