@@ -539,6 +539,7 @@ class System:
     @_by_its_facts
     def trmdstat(self, words: Sequence[str], user: str = "") -> Answer:
         """The trmdstat command."""
+        from zsim import unix
         from zsim.tasks import trmdstat
 
         request = trmdstat.parse(words)
