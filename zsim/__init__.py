@@ -30,7 +30,7 @@ def load(name: str = "adcd") -> Loaded:
 
 
 def __getattr__(name: str) -> Any:
-    """Import these when they are asked for (PEP 562): a command line need not wait for all of it to say what it takes."""
+    """Import these when they are asked for (PEP 562): a command line need not wait for them to say what it takes."""
     if name == "Loaded":
         from zsim.loaded import Loaded
 
