@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.arrays import is_compiled, take
     from engine.build import frame_back, frame_of, frames_of, icmp_error, sent_to_many, write_pcap
-    from engine.capture import MAGICS, NO_TIME, CaptureError, Frames, part, read_capture, within
+    from engine.capture import MAGICS, NO_TIME, CaptureError, Frames, Section, part, read_capture, within
     from engine.classify import Counters, FlowCache, classify, count
     from engine.compile import MatchTable, compile_rules
     from engine.datagrams import Datagram, Trains, reassemble
@@ -41,10 +41,12 @@ if TYPE_CHECKING:
     from engine.moments import all_at, dated
     from engine.outcome import (
         Comments,
+        Originals,
         decided,
         every_row,
         kinds,
         legs_of,
+        originals,
         rows_decided,
         rows_with,
         status_of,
@@ -61,7 +63,7 @@ if TYPE_CHECKING:
 _HOME = {
     "arrays": "is_compiled take",
     "build": "frame_back frame_of frames_of icmp_error sent_to_many write_pcap",
-    "capture": "MAGICS NO_TIME CaptureError Frames part read_capture within",
+    "capture": "MAGICS NO_TIME CaptureError Frames Section part read_capture within",
     "classify": "Counters FlowCache classify count",
     "compile": "MatchTable compile_rules",
     "decap": "decap ethertypes",
@@ -72,7 +74,8 @@ _HOME = {
     "kernels": "telling_compilation",
     "moments": "all_at dated",
     "linktypes": "ETHERTYPES LINKTYPES name_of",
-    "outcome": "Comments decided every_row kinds legs_of rows_decided rows_with status_of translated",
+    "outcome": "Comments Originals decided every_row kinds legs_of originals rows_decided rows_with status_of "
+    "translated",
     "quick": "Quick",
     "rewrite": "rewrite",
     "rules": "Rule Test matches",
@@ -112,11 +115,13 @@ __all__ = [
     "Judgement",
     "Leg",
     "MatchTable",
+    "Originals",
     "Packets",
     "Partition",
     "Quick",
     "Rule",
     "RuleSet",
+    "Section",
     "Space",
     "Test",
     "Trains",
@@ -145,6 +150,7 @@ __all__ = [
     "matches",
     "name_of",
     "orient",
+    "originals",
     "packet_of",
     "part",
     "place",

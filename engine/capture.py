@@ -55,6 +55,7 @@ class Frames(NamedTuple):
     number: int  # of the first frame in its capture, from 1
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs
     decoded: "Decoded | None" = None  # what `decode` would have to find out; gone in a part of the batch
+    section: "Section | None" = None  # of a pcapng, where they all stand in one
 
 
 class Decoded(NamedTuple):
@@ -66,6 +67,21 @@ class Decoded(NamedTuple):
     wide: bool  # whether there is IPv6
 
 
+class Interface(NamedTuple):
+    """An interface of a pcapng as it is described; `options` are the octets behind the fixed ones."""
+
+    linktype: int
+    snap: int
+    options: bytes
+
+
+class Section(NamedTuple):
+    """What a section of a pcapng says of its packets: byte order, "<" or ">", and the interfaces by number."""
+
+    order: str
+    interfaces: list[Interface]
+
+
 class Readable(Protocol):
     def readinto(self, room: memoryview, /) -> int | None: ...
 
@@ -73,13 +89,15 @@ class Readable(Protocol):
 def part(frames: Frames, first: int, last: int) -> Frames:
     """Frames first to last - 1 of a batch."""
     start, captured, length, time, linktype = (column[first:last] for column in frames[1:6])
-    return Frames(frames.data, start, captured, length, time, linktype, frames.number + first, last - first)
+    return Frames(frames.data, start, captured, length, time, linktype, frames.number + first, last - first,
+                  section=frames.section)  # fmt: skip
 
 
 def some(frames: Frames, rows: Array) -> Frames:
     """The listed frames of a batch; their numbers are no longer those of the capture."""
     start, captured, length, time, linktype = (take(column, rows) for column in frames[1:6])
-    return Frames(frames.data, start, captured, length, time, linktype, frames.number, len(rows))
+    number, count = frames.number, len(rows)
+    return Frames(frames.data, start, captured, length, time, linktype, number, count, section=frames.section)
 
 
 def within(frames: Frames, low: int, high: int) -> Iterator[Frames]:
@@ -113,8 +131,7 @@ def read_capture(
     stream = _Stream(blocks, name, compiled, quick, decoding and compiled)
     stream.need(4)
     magic = bytes(stream.octets[:4])
-    if magic == _SECTION:  # it may have frames without a time, which is that of the frame before
-        stream.quick = None
+    if magic == _SECTION:
         yield from _read_pcapng(stream)
         return
     for known in _PCAP:
@@ -139,6 +156,7 @@ class _Stream:
         self.octets: Any = b""
         self.data: Array = b""
         self.at = self.base = self.count = 0
+        self.section: Section | None = None
 
     def more(self) -> bool:
         """Let go of what is done, and add at least as much as is left; False at the end of the file."""
@@ -224,7 +242,9 @@ class _Batch:
         if self.count:
             start, captured, length, time, linktype = (column[: self.count] for column in self.columns)
             number, stream.count = stream.count + 1, stream.count + self.count
-            yield Frames(stream.data, start, captured, length, time, linktype, number, self.count)
+            yield Frames(
+                stream.data, start, captured, length, time, linktype, number, self.count, section=stream.section
+            )
 
 
 class _DecodedBatch(_Batch):
@@ -326,16 +346,21 @@ def _read_pcapng(stream: _Stream) -> Iterator[Frames]:
     from engine.kernels import walk
 
     order, interfaces = "<", _Interfaces(stream.compiled)
+    stream.section = Section(order, [])
     while True:
         batch = _batch(stream, 16)
         damage = None
         while damage is None:
             big = int(order == ">")
             stream.at, why = batch.pcapng(stream, big, interfaces.rows, interfaces.count, stream.ahead)
+            if why == walk.SECTION and batch.count:  # a batch is of one section
+                why = walk.FULL
+                break
             try:
                 if why == walk.SECTION and (section := _section(stream)):
                     order, octets = section
-                    interfaces.count = 0
+                    interfaces.count = interfaces.kept = 0
+                    stream.section = Section(order, [])
                 elif why == walk.INTERFACE:
                     octets = interfaces.describe(stream, order)
                 else:
@@ -344,6 +369,10 @@ def _read_pcapng(stream: _Stream) -> Iterator[Frames]:
             except CaptureError as error:
                 damage = error
         yield from batch.frames(stream)
+        if why == walk.UNTIMED and stream.quick is not None:  # its time is that of the frame before: no sum tells that
+            stream.quick.last = None
+            stream.quick = None
+            continue
         if damage is None and why not in (walk.MORE, walk.SECTION, walk.FULL):
             damage = _damage(stream, order, why)
         if damage is None and why != walk.FULL and not stream.more():
@@ -380,13 +409,16 @@ _TSRESOL, _TSOFFSET = 9, 14  # options of an interface
 _LATEST = 10**11  # seconds; what 64 bits of nanoseconds cannot hold is clamped in the kernel
 
 
+MOST_DESCRIBED = 1 << 20  # octets of interface descriptions kept of a section; of those behind only what is read
+
+
 class _Interfaces:
     """The interfaces described so far in a section, as rows for walk_pcapng."""
 
     def __init__(self, compiled: bool) -> None:
         self.compiled = compiled
         self.rows: Array = zeros("i8", 6 * 8, compiled)
-        self.count = 0
+        self.count = self.kept = 0
 
     def describe(self, stream: _Stream, order: str) -> int:
         """Add the interface described by the block reached; returns the length of the block."""
@@ -413,6 +445,10 @@ class _Interfaces:
         for word, value in enumerate(row):
             self.rows[6 * self.count + word] = value
         self.count += 1
+        if stream.section is not None:
+            self.kept += octets
+            whole = self.kept <= MOST_DESCRIBED
+            stream.section.interfaces.append(Interface(linktype, snap, block[16:-4] if whole else b""))
         return octets
 
 

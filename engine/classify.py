@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.arrays import Array, as_array, blank, is_compiled, zeros
 from engine.compile import BitRows, Listing, MatchTable
 from engine.fields import COLUMN, COLUMNS, FIELD
 from engine.headers import Headers
 from engine.index import Index, look_through
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 BLOCK = 8192  # packets whose bit rows are looked up before they are met: both stay in a near cache
 SHARED = 4096  # packets a thread gets at least
@@ -50,6 +52,8 @@ def classify(
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(threads, "classify")
 
 

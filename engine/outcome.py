@@ -1,13 +1,13 @@
 """What became of the packets of a batch, put together from its legs, in columns; and as a pcapng with comments.
 
-Compiled mode only: in the plain one packets are looked at one by one.
+Compiled mode only, but for `originals`: in the plain one packets are looked at one by one.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from engine.arrays import Array, as_array, blank, of_octets, zeros
+from engine.arrays import Array, as_array, blank, is_compiled, of_octets, zeros
 from engine.capture import Frames
 from engine.headers import Headers
 from engine.judge import Judgement
@@ -98,6 +98,26 @@ def translated(codes: Array, table: dict[int, int]) -> Array:
 def status_of(key: int) -> tuple[int, int]:
     """(status, verdict) of a packet without a leg, whose key is negative."""
     return divmod(-1 - key, 8)
+
+
+class Originals(NamedTuple):
+    """What the packet blocks of a pcapng say of n frames besides: the interface of each, and its options."""
+
+    interface: Array  # i4[n]  number in the section
+    begin: Array  # i8[n]  offset of the options in the data of the frames
+    octets: Array  # i4[n]  of options
+    most: int  # octets of one
+
+
+def originals(frames: Frames) -> Originals:
+    """The same of a batch whose section is known, in either mode."""
+    from engine.kernels.outcome import find_options
+
+    n, compiled = frames.count, is_compiled(frames.data)
+    made = blank("i4", n, compiled), blank("i8", n, compiled), blank("i4", n, compiled)
+    big = int(frames.section is not None and frames.section.order == ">")
+    most = find_options(frames.data, frames.start, frames.captured, frames.time, n, big, *made)
+    return Originals(*made, int(most))
 
 
 @dataclass

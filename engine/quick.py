@@ -76,6 +76,7 @@ class Quick:
         self.helpers: tuple[Quick, ...] = ()
         self.reached = 0  # in the block being read
         self.settled = 0  # packets
+        self.last: int | None = None  # ns; of the last frame of the batch handed out, where it may be settled
 
     @staticmethod
     def can(rules: RuleSet, vantage: Vantage) -> bool:
@@ -127,7 +128,7 @@ class Quick:
     def left(self, stream: Any, listed: int, number: int) -> Frames:
         """The frames listed, of a batch that begins with that number."""
         start, captured, length, time, linktype = (column[:listed] for column in self.listed)
-        return Frames(stream.data, start, captured, length, time, linktype, number, listed)
+        return Frames(stream.data, start, captured, length, time, linktype, number, listed, section=stream.section)
 
     def batch(self) -> "_Rest":
         """What is to be filled next, for `read_capture`."""
@@ -166,6 +167,17 @@ class _Rest:
             stream.data, stream.at, end, *way, MOST - self.count, self.listed, *self.quick._tables
         )
         self.count += count
+        return at, why
+
+    def pcapng(self, stream: Any, *way: Any) -> tuple[int, int]:
+        from engine.kernels.quick import play_pcapng
+
+        count, at, why, self.listed, last = play_pcapng(
+            stream.data, stream.at, *way, MOST - self.count, self.listed, *self.quick._tables
+        )
+        self.count += count
+        if count:
+            self.quick.last = last
         return at, why
 
     def frames(self, stream: Any) -> Iterator[Frames]:

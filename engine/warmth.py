@@ -16,7 +16,7 @@ from engine.journal import PLACE, RULE, TIME, Journal, Quotas, Source, columns, 
 from engine.judge import Judgement, RuleSet, judge, logged
 from engine.kernels import telling_compilation
 from engine.moments import all_at, dated
-from engine.outcome import Comments, decided, kinds, rows_decided, rows_with, translated
+from engine.outcome import Comments, decided, kinds, originals, rows_decided, rows_with, translated
 from engine.quick import Quick
 from engine.ranges import begins
 from engine.rewrite import rewrite
@@ -36,6 +36,8 @@ def warm(callback: Callable[[str], None] = lambda name: None) -> None:
                 _use(frames)
             for frames in read_capture([capture], "warm", compiled=True, decoding=True):
                 decode(frames)
+                if frames.section is not None:
+                    originals(frames)
             _settle(capture)
         _use(frames_of([(0, _PING), (0, _PING[:9])], 101, compiled=True))
 
@@ -90,7 +92,7 @@ def _name(headers: Headers) -> None:
     from engine.kernels.community import GROUPS, name_flows
 
     n = headers.count
-    rows, has = as_array(range(n), "i4", True), as_array([1] * n, "u1", True)
+    rows, has = as_array(range(n), "i4", True), as_array(bytes(n), "u1", True)
     hashed, answer = as_array([1] * 256, "u1", True), as_array([-1] * 512, "i4", True)
     scratch, cells = as_array([0] * 80, "i8", True), as_array([0] * (GROUPS * n), "i8", True)
     name_flows(headers.value, rows, n, n, hashed, answer, has, scratch, cells, 0)

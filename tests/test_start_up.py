@@ -47,7 +47,7 @@ def run(arguments: list[str], folder: Path, program: str = PROGRAM) -> tuple[obj
 @pytest.mark.parametrize(
     "command",
     ["--help", "ipsec -f display", "check", "filters", "tso LU", "explain-access IBMUSER pasearch", "schema ocsf",
-     "logstat /dev/null"],
+     "logstat /dev/null", f"replay {ROOT / 'profiles' / 'adcd' / 'captures' / 'ping.pcap'}"],
 )  # fmt: skip
 def test_start_up__is_light(command: str, tmp_path: Path) -> None:
     code, heavy = run(command.split(), tmp_path)

@@ -7,8 +7,13 @@ print(system.shell("ipsec -f display -c current").text)
 system.analyse(), system.why("icmp 10.1.0.2 > 10.1.1.2"), system.compare("mysys")
 """
 
-from zsim.loaded import Loaded
-from zsim.system import System
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zsim.loaded import Loaded as Loaded
+    from zsim.system import System as System
 
 __version__ = "0.1.0"
 __all__ = ["Loaded", "System", "__version__", "load"]
@@ -19,5 +24,19 @@ def load(name: str = "adcd") -> Loaded:
 
     Raises zsim.profiles.ProfileError, a ValueError."""
     from zsim import profiles, store
+    from zsim.loaded import Loaded
 
     return Loaded.of(store.started(profiles.open_system(profiles.find(name))))
+
+
+def __getattr__(name: str) -> Any:
+    """Import these when they are asked for (PEP 562): a command line need not wait for them to say what it takes."""
+    if name == "Loaded":
+        from zsim.loaded import Loaded
+
+        return Loaded
+    if name == "System":
+        from zsim.system import System
+
+        return System
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

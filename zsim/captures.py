@@ -219,7 +219,8 @@ def _let_go(
         yield frames
         if (now := size(path)) is not None and now < octets:
             raise engine.CaptureError(path, f"became shorter while it was read: {now:,} octets of {octets:,}")
-        reached = quick.reached if quick is not None else int(frames.start[-1]) + int(frames.captured[-1])
+        reached = int(frames.start[-1]) + int(frames.captured[-1]) if frames.count else 0
+        reached = max(reached, quick.reached if quick is not None else 0)
         block = frames.data.base.obj if hasattr(frames.data.base, "obj") else None
         if isinstance(block, mmap.mmap):
             progress(reached - done)

@@ -13,7 +13,6 @@ Severities, and what they do to the exit code of `zsim check`:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -129,6 +128,8 @@ def finding(id: str, where: Where, issued: str = "", **values: object) -> Findin
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """`did you mean X?` for the nearest of `known`, ignoring case; else `otherwise`."""
+    import difflib
+
     names = {name.upper(): name for name in known}
     near = difflib.get_close_matches(word.upper(), names, n=1, cutoff=0.6)
     return f"did you mean {names[near[0]]}?" if near else otherwise

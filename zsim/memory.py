@@ -17,7 +17,7 @@ import msgspec
 from zsim import profiles, store
 from zsim.profiles import Place, ProfileError
 from zsim.started import PROGRAMS
-from zsim.store import COMMAND, CONFIGURED, FILTERS, HITS, SCHEMA, SETS, STATE, Kept, State
+from zsim.store import COMMAND, CONFIGURED, FILTERS, HITS, SCHEMA, SETS, SETTINGS, STATE, Kept, State
 from zsim.system import System
 from zsim.tasks.pagent import Configured
 from zsim.tcpip.filters import FilterRule, Hits
@@ -89,7 +89,7 @@ def exported(place: Place, now: int) -> str:
         names = {"sysname": system.sysname, "stack": system.stack.name}
     connection = store.connect(place.folder / profiles.STATE)
     try:
-        rows = dict(connection.execute("SELECT name, octets FROM part WHERE name != ?", (COMMAND,)))
+        rows = dict(connection.execute("SELECT name, octets FROM part WHERE name NOT IN (?, ?)", (COMMAND, SETTINGS)))
     finally:
         connection.close()
     parts = {name: msgspec.Raw(octets) for name, octets in sorted(rows.items())}

@@ -48,7 +48,7 @@ class Annotated:
     rewrites: Sequence[Rewrite] = ()
     only: Only = field(default_factory=lambda: Only())
     frames: int = 0
-    interfaces: dict[str, int] = field(default_factory=dict)
+    interfaces: dict[Any, int] = field(default_factory=dict)  # by name, or as a pcapng described it
     decap: bool = False
     quick: engine.Comments | None = None
 
@@ -68,26 +68,37 @@ class Annotated:
         judged = engine.decap(frames) if self.decap else frames
         replies = {each.packet: each for each in discard.replies(self.prepared, judged, outcome, self.rewrites)}
         rows = self.only.rows(self.prepared, outcome)
-        if engine.is_compiled(frames.data) and not (replies or _peculiar(outcome)):
-            return self._quickly(frames, outcome, rows)
+        originals = engine.originals(frames) if frames.section is not None else None
+        plain = originals is None or originals.most <= len(pcapng.END)
+        if engine.is_compiled(frames.data) and plain and not (replies or _peculiar(outcome)):
+            return self._quickly(frames, outcome, rows, originals)
         blocks: list[bytes] = []
         said_of = comments(self.prepared, outcome)
         for p in map(int, rows):
             said = said_of[p]
             time, linktype, reply = int(frames.time[p]), int(frames.linktype[p]), replies.get(p)
-            number = self._interface(engine.name_of(linktype), linktype, blocks)
+            others: list[pcapng.Option] = []
+            if originals is None or frames.section is None:
+                number = self._interface(engine.name_of(linktype), linktype, blocks)
+            else:
+                number = self._original(frames.section, int(originals.interface[p]), blocks)
+                first, last = int(originals.begin[p]), int(originals.begin[p]) + int(originals.octets[p])
+                octets = bytes(frames.data[first:last])
+                others = pcapng.options(octets, frames.section.order, pcapng.PACKET_NUMBERS)
             comment = said if reply is None else f"{said}, replied {_kind(reply)}"
-            blocks.append(pcapng.packet(number, time, engine.frame_of(frames, p), int(frames.length[p]), [comment]))
+            blocks.append(
+                pcapng.packet(number, time, engine.frame_of(frames, p), int(frames.length[p]), [comment], others)
+            )
             self.frames += 1
             if reply is not None:
                 answered = f"reply to frame {self.frames}"
-                name = f"{engine.name_of(_RAW)} replies" if reply.linktype != linktype else engine.name_of(linktype)
-                number = self._interface(name, reply.linktype, blocks)
+                if reply.linktype != linktype:
+                    number = self._interface(f"{engine.name_of(_RAW)} replies", reply.linktype, blocks)
                 blocks.append(pcapng.packet(number, time, reply.frame, len(reply.frame), [answered]))
                 self.frames += 1
         return b"".join(blocks)
 
-    def _quickly(self, frames: engine.Frames, outcome: Outcome, rows: Any) -> Any:
+    def _quickly(self, frames: engine.Frames, outcome: Outcome, rows: Any, originals: engine.Originals | None) -> Any:
         """The same for a batch of which there are few different things to say."""
         import engine
 
@@ -96,12 +107,17 @@ class Annotated:
             self.quick = engine.Comments(lambda key: _said(self.prepared, key, rules))
         made = engine.decided(outcome.headers, outcome.judgement, rules)
         blocks: list[bytes] = []
-        interfaces = {
-            linktype: self._interface(engine.name_of(linktype), linktype, blocks)
-            for linktype in engine.kinds(engine.take(frames.linktype, rows))
-        }
+        if originals is not None and frames.section is not None:
+            codes, section = originals.interface, frames.section
+            interfaces = {n: self._original(section, n, blocks) for n in engine.kinds(engine.take(codes, rows))}
+        else:
+            codes = frames.linktype
+            interfaces = {
+                linktype: self._interface(engine.name_of(linktype), linktype, blocks)
+                for linktype in engine.kinds(engine.take(codes, rows))
+            }
         self.frames += len(rows)
-        written = self.quick.blocks(frames, made.key, rows, engine.translated(frames.linktype, interfaces))
+        written = self.quick.blocks(frames, made.key, rows, engine.translated(codes, interfaces))
         return b"".join((*blocks, written)) if blocks else written
 
     def _interface(self, name: str, linktype: int, blocks: list[bytes]) -> int:
@@ -112,6 +128,20 @@ class Annotated:
             self.interfaces[name] = len(self.interfaces)
             blocks.append(pcapng.interface(linktype, name))
         return self.interfaces[name]
+
+    def _original(self, section: engine.Section, number: int, blocks: list[bytes]) -> int:
+        """The same of an interface of a pcapng that is read, with its name and all that is said of it. The same one of
+        a rotated capture is one."""
+        import engine
+        from engine import pcapng
+
+        key = section.order, number, section.interfaces[number]
+        if key not in self.interfaces:
+            self.interfaces[key] = len(self.interfaces)
+            linktype, snap, octets = section.interfaces[number]
+            others = pcapng.options(octets, section.order, pcapng.INTERFACE_NUMBERS)
+            blocks.append(pcapng.interface(linktype, engine.name_of(linktype), snap, others))
+        return self.interfaces[key]
 
 
 def _kind(reply: Reply) -> str:

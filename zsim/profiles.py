@@ -13,12 +13,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import yaml
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zsim import undo
 from zsim.clock import zone
@@ -28,6 +25,9 @@ from zsim.findings import Where, did_you_mean
 from zsim.started import PROGRAMS, USER, Task, members
 from zsim.system import System
 from zsim.tcpip.stack import Stack
+
+if TYPE_CHECKING:
+    import yaml
 
 
 class ProfileError(ValueError):
@@ -86,6 +86,8 @@ def _is_bundled(folder: Path) -> bool:
 
 def new(target: str, source: str) -> Path:
     """Copy a system into a new folder of one's own, without its memory. Raises ProfileError."""
+    import shutil
+
     place = find(source)
     folder = Path(target)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -106,9 +108,23 @@ def new(target: str, source: str) -> Path:
 # ---- reading ---------------------------------------------------------------------------------------------------
 
 
-def open_system(place: Place) -> System:
-    """Read system.yaml and find the files it names. Nothing is started yet. Raises ProfileError."""
-    settings = _Settings(place)
+class Remembered(NamedTuple):
+    """What system.yaml said when it was read last, lest it be parsed for each command: its text, its values, and the
+    line and column of each by its path."""
+
+    text: str = ""
+    data: dict[str, Any] = {}  # noqa: RUF012 -- nobody changes it
+    places: tuple[tuple[tuple[str, ...], tuple[int, int]], ...] = ()
+
+
+def open_system(
+    place: Place, remembered: Remembered | None = None, keep: Callable[[Remembered], object] | None = None
+) -> System:
+    """Read system.yaml and find the files it names. Nothing is started yet. `keep` is told what to hand in as
+    `remembered` the next time, where that is not what it was. Raises ProfileError."""
+    settings = _Settings(place, remembered or Remembered())
+    if keep is not None and settings.told is not remembered:
+        keep(settings.told)
     stack = settings.text("stack", "TCPIP").upper()
     timezone = settings.text("timezone", "GMT0")
     if zone(timezone) is None:
@@ -129,22 +145,32 @@ def open_system(place: Place) -> System:
     return system
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast and not everywhere
-
-
 class _Settings:
     """system.yaml: its values, and the line of each for messages."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, remembered: Remembered) -> None:
         path = place.folder / SETTINGS
+        self.data: dict[str, Any] = {}
+        self.places: dict[tuple[str, ...], tuple[int, int]] = {}
         self.shown = f"{place.name}/{SETTINGS}"
         try:
             text = path.read_bytes()[:LARGEST_TEXT].decode("utf-8")
-            node = yaml.compose(text, Loader=_LOADER)
         except OSError as why:
             raise ProfileError(f"{self.shown}: cannot be read: {why.strerror}") from None
         except UnicodeDecodeError as why:
             raise ProfileError(f"{self.shown}: is not UTF-8 text at byte {why.start}; save it as UTF-8") from None
+        if text and text == remembered.text:
+            self.told, self.data, self.places = remembered, remembered.data, dict(remembered.places)
+            return
+        self._read(text)
+        self.told = Remembered(text, self.data, tuple(self.places.items()))
+
+    def _read(self, text: str) -> None:
+        import yaml
+
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast and not everywhere
+        try:
+            node = yaml.compose(text, Loader=loader)
         except yaml.YAMLError as why:
             mark = getattr(why, "problem_mark", None)
             at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
@@ -152,11 +178,10 @@ class _Settings:
             raise ProfileError(f"{self.shown}{at}: is no YAML: {what}") from None
         except RecursionError:
             raise ProfileError(f"{self.shown}: nested too deep for a system") from None
-        self.places: dict[tuple[str, ...], tuple[int, int]] = {}
         data = self._value(node, ()) if node is not None else {}
         if not isinstance(data, dict):
             raise ProfileError(f"{self.shown}:1:1: names and values are expected, such as sysname: S0W1")
-        self.data: dict[str, Any] = data
+        self.data = data
         for key in data:
             if key not in _KEYS:
                 self.fail(
@@ -165,6 +190,8 @@ class _Settings:
 
     def _value(self, node: yaml.Node, path: tuple[str, ...]) -> Any:
         """The node as plain data. Aliases are refused: they can make a small file enormous."""
+        import yaml
+
         self.places[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
         if len(path) > 4 or len(self.places) > MOST_FILES:
             raise ProfileError(f"{self.shown}:{self.places[path][0]}: nested too deep or too large for a system")

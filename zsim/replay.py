@@ -106,11 +106,13 @@ def _play(
 
     before = system.clock.now
     for batch in batches:
+        latest = tally.quick.last if tally.quick is not None else None
         if not batch.count:  # nothing was left
+            before = before if latest is None else latest
             continue
         judged = engine.decap(batch) if decap else batch
         judged = engine.all_at(judged, at) if at is not None else engine.dated(judged, before)[0]
-        before = int(judged.time[-1]) if batch.count else before
+        before = int(judged.time[-1]) if latest is None else latest
         for taken, prepared in system.parts(judged, tally.prepared):
             outcome, deliveries = system.receive(taken, interface, prepared, rewrites)
             if taken.count:

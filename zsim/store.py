@@ -21,7 +21,7 @@ import msgspec
 from zsim import profiles, undo
 from zsim.clock import SECOND
 from zsim.later import Later
-from zsim.profiles import Place, ProfileError
+from zsim.profiles import Place, ProfileError, Remembered
 from zsim.racf.database import Racf
 from zsim.started import Task, lend
 from zsim.system import Reading, System
@@ -40,6 +40,7 @@ STATE = "state"
 SETS = ("default", "policy")
 FILTERS, HITS = "{}.filters", "{}.hits"
 CONFIGURED = "configured"
+SETTINGS = "settings"  # what system.yaml said, and its text
 COMMAND = "command"  # number of the last command that wrote to files (see undo.py)
 
 
@@ -91,7 +92,8 @@ def session(place: Place, write: bool, now: int | None = None) -> Iterator[Syste
         yield started(profiles.open_system(place), now)
         return
     with _transaction(place, write) as (_, kept, old, version):
-        system = profiles.open_system(place)  # with the files that the last command left
+        # with the files that the last command left
+        system = profiles.open_system(place, kept.settings(), kept.put_settings if write else None)
         if version:
             restore(system, kept)
             system.clock.advance_to(wall_clock() if now is None else now)
@@ -238,6 +240,16 @@ class Kept:
         if items is self.given.get(part) and self.given[part].unread:
             return
         self.put(part, msgspec.json.encode(items.items if isinstance(items, Later) else items))
+
+    def settings(self) -> Remembered | None:
+        """What system.yaml said. It is read again where that cannot be used."""
+        try:
+            return msgspec.json.decode(self.octets.get(SETTINGS, b""), type=Remembered)
+        except msgspec.MsgspecError:
+            return None
+
+    def put_settings(self, told: Remembered) -> None:
+        self.put(SETTINGS, msgspec.json.encode(told))
 
     def put(self, part: str, octets: bytes) -> None:
         if octets != self.octets.get(part):

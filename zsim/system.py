@@ -17,7 +17,7 @@ from functools import partial, wraps
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from zsim import authority, console, defence, delivery, messages, started, unix
+from zsim import defence, delivery, messages, started
 from zsim.clock import SECOND, Clock, Offset, zone
 from zsim.commands import Reply
 from zsim.config import profile, syslogconf
@@ -25,15 +25,14 @@ from zsim.facts import choosing
 from zsim.files import Files, unix_path
 from zsim.findings import ERROR, UNKNOWN, Finding, Where, did_you_mean, finding
 from zsim.messages import IssuedMessage
-from zsim.racf import access, database, tso
-from zsim.racf import commands as racf_commands
+from zsim.racf import access, database
 from zsim.racf.access import Asked
 from zsim.racf.database import Racf
 from zsim.started import PAGENT, PROGRAMS, SYSLOGD, TCPIP, TRMD, Task, digest
-from zsim.tasks import pagent, pagentlog, pasearch, records, syslogd, trmd, trmdstat
+from zsim.tasks import pagent, records, syslogd, trmd
 from zsim.tasks.dmd import Ask, Dmd
 from zsim.tasks.syslogd import Delivery, LogRecord, Sent, Syslogd
-from zsim.tcpip import interfaces, ipsec, stack, traffic
+from zsim.tcpip import interfaces, stack, traffic
 from zsim.tcpip.defensive import Change
 from zsim.tcpip.filters import FilterRule, Hits
 from zsim.tcpip.logged import Logged
@@ -135,6 +134,8 @@ class System:
         """Make the database from the commands of its files, once; afterwards it is part of the memory."""
         if self.racf is not None or not self.racf_files:
             return []
+        from zsim.racf import commands, tso
+
         self.racf = database.fresh(self.users or ("IBMUSER",))
         self.files.asked.clear()
         findings: list[Finding] = []
@@ -143,7 +144,7 @@ class System:
             if isinstance(source, Finding):
                 findings.append(source)
                 continue
-            for done in racf_commands.carried_out(self.racf, tso.lines(source)):
+            for done in commands.carried_out(self.racf, tso.lines(source)):
                 findings += done.findings
         self.readings[RACF] = self._reading(Brought([], findings))
         return findings
@@ -242,6 +243,8 @@ class System:
         return self._read(task, self._read_policy)
 
     def _start_stack(self, task: Task) -> Brought:
+        from zsim import console
+
         read, opened, findings = self.open_profile(task.file, task.where, "PROFILE")
         if read is None:
             return Brought([], findings)
@@ -274,6 +277,8 @@ class System:
         return Brought(list(reading.issued), list(result.findings), result.why, reading.interval)
 
     def _agent_log(self, task: Task, reading: pagent.Reading) -> None:
+        from zsim.tasks import pagentlog
+
         path = pagentlog.file_of(task.options, reading.environment)
         level = task.loglevel if task.loglevel >= 0 else pagentlog.level_of(task.options, reading.result.loglevel)
         told = pagentlog.entries(self.files.asked, reading)
@@ -477,13 +482,15 @@ class System:
     @_by_its_facts
     def tso(self, line: str, user: str = "") -> Answer:
         """One TSO command: those of RACF."""
+        from zsim.racf import commands
+
         verb = (line.split() or [""])[0]
         if self.racf is None:
             return Answer("", f"{verb}: this system has no RACF: name a file of commands as racf: in system.yaml\n", 8)
         who = self.user(user)
         if access.revoked(self.racf, who):
             return Answer("", f"{verb}: {self._out(who)}\n", 8, console=(access.logon_refused(self.racf, who),))
-        done = racf_commands.run(self.racf, line, who)
+        done = commands.run(self.racf, line, who)
         told = {str(each) for each in done.issued}
         doubts = (each for each in done.findings if each.text not in told)
         said = [f"{each.where.column}: {each.text}; {each.remedy}".rstrip("; ") for each in doubts]
@@ -493,6 +500,8 @@ class System:
     def console(self, text: str, user: str = "") -> Reply:
         """One operator command, with what the console shows unasked; without a user it comes from the master console,
         which has all authority."""
+        from zsim import authority, console
+
         self._tick()
         why, issued = self.refused(user, authority.of_console(text)) if user else ("", ())
         if user and self.racf is not None and not why and access.revoked(self.racf, self.user(user)):
@@ -506,6 +515,8 @@ class System:
     @_by_its_facts
     def shell(self, text: str, user: str = "") -> Answer:
         """One z/OS UNIX command line: programs joined by |, output to a file by > or >>."""
+        from zsim import unix
+
         who = self.user(user)
         if self.racf is not None and access.revoked(self.racf, who):
             return Answer("", f"sh: {self._out(who)}\n", unix.FAILED, console=(access.logon_refused(self.racf, who),))
@@ -528,6 +539,9 @@ class System:
     @_by_its_facts
     def trmdstat(self, words: Sequence[str], user: str = "") -> Answer:
         """The trmdstat command."""
+        from zsim import unix
+        from zsim.tasks import trmdstat
+
         request = trmdstat.parse(words)
         if isinstance(request, str):
             return Answer("", f"trmdstat: {request}\n{trmdstat.USAGE}", trmdstat.WRONG)
@@ -542,6 +556,9 @@ class System:
     @_by_its_facts
     def pasearch(self, words: Sequence[str], user: str = "") -> Answer:
         """The pasearch command."""
+        from zsim import authority
+        from zsim.tasks import pasearch
+
         why, issued = self.refused(user, authority.of_pasearch(self.sysname, self.stack.name))
         if why:
             return Answer("", f"pasearch: {why}\n", pasearch.WRONG, console=issued)
@@ -554,6 +571,9 @@ class System:
     @_by_its_facts
     def ipsec(self, words: Sequence[str], user: str = "") -> Answer:
         """The ipsec command."""
+        from zsim import authority
+        from zsim.tcpip import ipsec
+
         self._tick()
         everywhere = self.dmd.filters if defence.running(self) else None
         issued: tuple[IssuedMessage, ...] = ()

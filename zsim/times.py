@@ -7,7 +7,6 @@ the captured `pasearch` report, and of RFC 3060 section 6.4 (days also counted f
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -37,6 +36,8 @@ def active(condition: TimeCondition, time: int, offset: Offset) -> bool:
         return False
     if condition.end is not None and second > condition.end:
         return False
+    import calendar
+
     last = calendar.monthrange(at.year, at.month)[1]
     day = condition.days[at.day - 1] == "1" or condition.days[31:][last - at.day : last - at.day + 1] == "1"
     weekday = condition.weekdays[(at.weekday() + 1) % 7] == "1"

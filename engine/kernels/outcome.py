@@ -5,7 +5,8 @@
 
 from engine.fields import COLUMN
 from engine.kernels import kernel
-from engine.kernels.ahead import copy_octets
+from engine.kernels.ahead import copy_octets, word
+from engine.kernels.walk import NO_TIME
 
 ROUTED = COLUMN["routed"]
 NO_LEG = 255  # way of a packet no rule was asked about
@@ -102,3 +103,32 @@ def annotate(data, start, captured, length, time, number, row, m, code, text, be
         words[w] = whole
         w += 1
     return 4 * w
+
+
+@kernel
+def find_options(data, start, captured, time, n, big, interface, begin, octets):
+    """Where the packet blocks of a pcapng that hold frames have their options, and their interfaces. Returns the most
+    octets of one.
+
+    data  u1[b]    start, time  i8[n]    captured  u4[n]    big  0 or 1, byte order of the section
+    interface  i4[n], its number in the section    begin  i8[n], offset of the options in data    octets  i4[n]
+    """
+    most = 0
+    for p in range(n):
+        o = start[p] + 0
+        interface[p] = 0
+        begin[p] = o
+        octets[p] = 0
+        if time[p] == NO_TIME:  # in a simple packet block
+            continue
+        head = o - 28
+        number = word(data, head + 8, big)
+        if word(data, head, big) == 2:
+            number = number // 65536 if big else number % 65536
+        at = o + (captured[p] + 3) // 4 * 4
+        have = max(head + word(data, head + 4, big) - 4 - at, 0)
+        interface[p] = number
+        begin[p] = at
+        octets[p] = have
+        most = max(most, have)
+    return most

@@ -31,10 +31,11 @@ from engine.kernels import walk as walking
 from engine.kernels.ahead import word
 from engine.kernels.journey import DENIED, FORWARD, IN, LOOP, NONE, OUT, PERMITTED, UNFILTERED
 from engine.kernels.usual import I, decode_usual
-from engine.kernels.walk import FULL, MORE, MOST_CAPTURED
+from engine.kernels.walk import FULL, MORE, MOST_CAPTURED, NO_TIME, UNTIMED
 
 CHUNK = 512
 STRIDE = CHUNK + 16  # between columns: an odd number of cache lines, lest all columns of a packet fight for one place
+SIMPLE = 12  # octets of a simple packet block before its frame
 SUBTABLE = 0x8000  # a number of `top` from there on is 65,536 further numbers, in `low`
 
 #: Places in `total`.
@@ -277,6 +278,42 @@ def play_pcap(
         if why != FULL:
             break
     return done, at, why, m
+
+
+@kernel
+def play_pcapng(
+    data, at, big, interface, interfaces, ahead, n, m,
+    frames, decoder, host, way, zones, program, rules, counted, rows, listed,
+):  # fmt: skip
+    """The same for the packet blocks of a pcapng, as far as they have a time.
+
+    Returns (frames walked, stopped at, why, how many are listed, the time of the last one); why is UNTIMED before the
+    block of a frame without a time. All but the tuples as in walk_pcapng.
+    """
+    done = 0
+    why = FULL
+    before = np.int64(0)  # not a constant, or the walk would be compiled for it
+    start, captured, length, time, linktype = frames
+    last = NO_TIME
+    while done < n and m + CHUNK <= len(listed[0]):
+        k, at, why = walk_pcapng(
+            data, at, big, interface, interfaces, ahead, before, min(CHUNK, n - done),
+            start, captured, length, time, linktype,
+        )  # fmt: skip
+        timed = 0
+        while timed < k and time[timed] != NO_TIME:
+            timed += 1
+        if timed < k:
+            at = start[timed] - SIMPLE
+            k = timed
+            why = UNTIMED
+        if k:
+            last = time[k - 1]
+            m = settle(k, frames, decoder, data, host, way, zones, program, rules, counted, rows, listed, m)
+            done += k
+        if why != FULL:
+            break
+    return done, at, why, m, last
 
 
 @inner

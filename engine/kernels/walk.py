@@ -21,6 +21,7 @@ BLOCK_LENGTH = 5  # block length below 12, beyond MOST_BLOCK or no multiple of 4
 BLOCK_TRAILER = 6  # block lengths before and after a block differ
 BLOCK_SHORT = 7  # block too short for what it says it holds
 NO_INTERFACE = 8  # packet of an interface nobody described
+UNTIMED = 9  # a frame without a time, where every frame must have one
 
 INTERFACE_WORDS = 6  # of a row of `interface`: linktype, snap length, ticks a second, and see walk_pcapng
 

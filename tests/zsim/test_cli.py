@@ -243,7 +243,7 @@ def test_decode__lines_and_json() -> None:
     rows = [json.loads(line) for line in zsim("decode", "--json", PING).stdout.splitlines()]
     assert list(rows[0]) == [
         "frame", "time_ns", "length", "captured", "linktype", "status", "version", "src", "dst", "proto", "sport",
-        "dport", "icmp_type", "icmp_code", "tcp_flags", "fragment_offset", "more_fragments",
+        "dport", "icmp_type", "icmp_code", "tcp_flags", "fragment_offset", "more_fragments", "ethertype",
     ]  # fmt: skip
     assert [(row["frame"], row["icmp_type"], row["sport"]) for row in rows] == [(1, 8, None), (2, 0, None)]
 

@@ -28,6 +28,7 @@ from systems import (
 from test_fragments import pieces
 
 import engine
+from engine import pcapng
 from zsim.addresses import address
 from zsim.outputs import Annotated, comments
 from zsim.system import System
@@ -288,6 +289,87 @@ def test_annotated__each_link_type_keeps_its_own() -> None:
     )
     assert [each[2] for each in found] == [1, 1, 0, RAW_IP, 147, 1]
     assert found[2][0] == null
+
+
+def block(order: str, kind: int, body: bytes, *options: tuple[int, bytes]) -> bytes:
+    for code, value in options:
+        body += struct.pack(order + "HH", code, len(value)) + value + bytes(-len(value) % 4)
+    body += bytes(4) if options else b""
+    octets = 12 + len(body)
+    return struct.pack(order + "II", kind, octets) + body + struct.pack(order + "I", octets)
+
+
+def ng(order: str, *named: bytes, flags: int | None = 0x80000001, comment: bytes = b"") -> bytes:
+    """A section with an interface of each name, in microseconds, and telnet and DNS packets on each."""
+    told = block(order, 0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
+    for name in named:
+        speed = struct.pack(order + "Q", 10**9)
+        custom = struct.pack(order + "I", 32473) + b"any"
+        options = (2, name), (3, b"of " + name), (8, speed), (9, b"\x06"), (14, bytes(8)), (2988, custom)
+        told += block(order, 1, struct.pack(order + "HHI", RAW_IP, 0, 9000), *options)
+    for number in range(len(named)):
+        for packet in MIXED:
+            ticks = NOW // 1000
+            head = struct.pack(order + "IIIII", number, ticks >> 32, ticks & 0xFFFFFFFF, len(packet), len(packet))
+            options = [(2, struct.pack(order + "I", flags)), (32768, b"own")] if flags is not None else []
+            options += [(1, comment)] if comment else []
+            told += block(order, 6, head + packet + bytes(-len(packet) % 4), *options)
+    return told
+
+
+def rewritten(system: System, *captures: bytes, compiled: bool = False) -> list[tuple]:
+    """(interface, its options, options of the packet but for the first, which is ours) of every frame that is no
+    reply."""
+    prepared = system.prepare(compiled)
+    made = Annotated(prepared)
+    blocks = [made.head()]
+    for capture in captures:
+        for frames in engine.read_capture([capture], "x", compiled):
+            blocks.append(bytes(made.add(frames, system.receive(frames, None, prepared)[0])))
+    found = []
+    for frames in engine.read_capture([b"".join(blocks)], "annotated"):
+        of, section = engine.originals(frames), frames.section
+        assert section is not None
+        for p in range(frames.count):
+            octets = frames.data[of.begin[p] : of.begin[p] + of.octets[p]]
+            (code, ours), *others = pcapng.options(octets, "<", {})
+            assert code == 1
+            if not ours.startswith(b"reply"):
+                described = section.interfaces[of.interface[p]]
+                options = pcapng.options(described.options, "<", {})
+                found.append((of.interface[p], described.snap, dict(options), others))
+    return found
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
+@pytest.mark.parametrize("order", "<>")
+def test_annotated__keeps_what_a_pcapng_says_besides(order, compiled) -> None:
+    found = rewritten(mixed(), ng(order, b"eth0", b"eth1", comment=b"look"), compiled=compiled)
+    assert len(found) == 2 * len(MIXED)
+    for at, (number, snap, described, others) in enumerate(found):
+        name = b"eth1" if at >= len(MIXED) else b"eth0"
+        assert (number, snap) == (at // len(MIXED), 9000)
+        custom = struct.pack("<I", 32473) + b"any"
+        assert described == {2: name, 3: b"of " + name, 8: struct.pack("<Q", 10**9), 9: b"\x09", 2988: custom}
+        assert others == [(2, struct.pack("<I", 0x80000001)), (32768, b"own"), (1, b"look")]
+
+
+@pytest.mark.parametrize("flags", [None, 1], ids=["without options", "with options"])
+def test_annotated__interfaces_of_every_section_and_file(flags) -> None:
+    first, second = ng("<", b"eth0", b"eth1", flags=flags), ng(">", b"lo", flags=flags)
+    each = len(MIXED)
+    expected = [b"eth0"] * each + [b"eth1"] * each + [b"lo"] * each
+    for compiled in (False, True):
+        found = rewritten(mixed(), first + second, first, compiled=compiled)
+        assert [described[2] for _, _, described, _ in found] == [*expected, *expected[: 2 * each]]
+        assert max(number for number, *_ in found) <= 3  # of the second file they are those of the first
+
+
+def test_options__end_where_they_are_cut() -> None:
+    whole = struct.pack("<HH4sHH3s", 1, 4, b"abcd", 1, 3, b"abc")
+    assert pcapng.options(whole, "<", {}) == [(1, b"abcd"), (1, b"abc")]
+    assert pcapng.options(whole[:-1], "<", {}) == [(1, b"abcd")]
+    assert pcapng.options(struct.pack(">HHH", 2, 2, 1), ">", pcapng.PACKET_NUMBERS) == [(2, b"\0\1")]
 
 
 # ---- the command -----------------------------------------------------------------------------------------------

@@ -87,6 +87,75 @@ def test_quick__leaves_what_is_logged_to_it(path, logging) -> None:
     assert played(logging, path, True) == played(logging, path, False)
 
 
+def block(kind: int, body: bytes, order: str = "<") -> bytes:
+    octets = 12 + len(body) + -len(body) % 4
+    return struct.pack(order + "II", kind, octets) + body + bytes(-len(body) % 4) + struct.pack(order + "I", octets)
+
+
+def write_ng(path: Path, count: int, simple: tuple[int, ...] = (), order: str = "<", described: int = 10**9) -> Path:
+    """A pcapng of frames to, from and through the stack; those numbered in `simple` (from 0) have no time. Every so
+    many frames another interface is described, with times in other units."""
+    picked = random.Random(5)
+    frames = [_frame(picked, full=True) for _ in range(64)]
+    with open(path, "wb") as file:
+        file.write(block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1), order))
+        for at in range(count):
+            interface, frame = at // described, frames[picked.randrange(len(frames))]
+            if at % described == 0:
+                unit = struct.pack(order + "HHB3xHH", 9, 1, 9, 0, 0) if interface % 2 else b""
+                file.write(block(1, struct.pack(order + "HHI", 1, 0, 0) + unit, order))
+            if at in simple:
+                file.write(block(3, struct.pack(order + "I", len(frame)) + frame, order))
+                continue
+            ticks = (NOW // 1000 + at) * (1000 if interface % 2 else 1)
+            head = struct.pack(order + "IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(frame), len(frame))
+            file.write(block(6, head + frame, order))
+    return path
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("described", [7, 1000, 10**9])
+def test_quick__settles_a_pcapng(order, described, tmp_path, system) -> None:
+    path = write_ng(tmp_path / "a.pcapng", 3000, order=order, described=described)
+    expected = played(system, path, False)
+    assert expected["packets"] == 3000
+    assert played(system, path, True) == expected
+    settled(path)
+    assert played(system, path, True) == expected
+
+
+def test_quick__is_what_a_pcapng_goes_through(tmp_path, system) -> None:
+    path = write_ng(tmp_path / "a.pcapng", 3000)
+    tally = replay.Tally(system.prepare(True))
+    quick = replay.quick_of(tally)
+    assert quick is not None
+    assert sum(frames.count for frames in captures.frames(str(path), True, quick=quick)) < 1000
+    assert quick.total().packets > 2000
+
+
+@pytest.mark.parametrize("simple", [(0,), (1,), (511,), (512,), (513,), (700, 701), (2999,), tuple(range(0, 3000, 2))])
+def test_quick__a_frame_without_a_time_is_as_old_as_the_one_before(simple, tmp_path, system, logging) -> None:
+    path = write_ng(tmp_path / "a.pcapng", 3000, simple)
+    for of in (system, logging):
+        expected = played(of, path, False)
+        assert (expected["packets"], expected["untimed"]) == (3000, len(simple))
+        assert played(of, path, True) == expected
+
+
+def test_quick__damage_in_a_pcapng_is_where_it_is(tmp_path, system) -> None:
+    path = write_ng(tmp_path / "a.pcapng", 3000)
+    octets = bytearray(path.read_bytes())
+    at = 28 + 20
+    for _ in range(2000):
+        at += struct.unpack_from("<I", octets, at + 4)[0]
+    struct.pack_into("<I", octets, at + 4, 13)
+    path.write_bytes(octets)
+    expected = played(system, path, False)
+    assert f"frame 2001 at byte {at}" in expected["error"]
+    assert expected["packets"] == 2000
+    assert played(system, path, True) == expected
+
+
 def test_quick__a_host_that_is_in_the_middle(tmp_path, system) -> None:
     path = write(tmp_path / "a.pcap", 20_000)
     for home in ((), [(4, 0x0A000001)], [(6, (0x20010DB8 << 96) + 9)]):

@@ -5,16 +5,18 @@ Datagrams leave this machine only with --live. What is not sent, and why, is sai
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zsim.cli.terminal import tell_note
 from zsim.config.syslogconf import CONSOLE, HOST
 from zsim.system import System
+
+if TYPE_CHECKING:
+    import socket
 
 PORT = 514  # syslog (RFC 3164 section 2)
 MOST_SHOWN = 10  # console messages shown of one command
@@ -74,6 +76,8 @@ class Post:
 
     def _find(self, destination: str) -> tuple[socket.socket, Any] | None:
         """A socket and the address of a host, looked up once."""
+        import socket
+
         self._ways[destination] = None
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(

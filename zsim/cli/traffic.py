@@ -113,13 +113,15 @@ def moment(ctx: click.Context, parameter: click.Parameter, text: str | None) -> 
         raise click.BadParameter(f"{text}: write 2023-12-13T14:05:31 (UTC), or seconds since 1970") from None
 
 
-def _only(ctx: click.Context, parameter: click.Parameter, text: str | None) -> Only:
-    """Which packets are written."""
+def _only(ctx: click.Context, parameter: click.Parameter, text: str | None) -> Only | None:
+    """Which packets are written; None is all."""
+    if text is None:
+        return None
     from zsim.outputs import Only
 
     verdicts = ("permitted", "denied", "blocked", "unfiltered", "unjudged")
-    if text is None or text in verdicts:
-        return Only(text or "")
+    if text in verdicts:
+        return Only(text)
     kind, _, name = text.partition("=")
     if kind != "filter" or not name:
         raise click.BadParameter(f"{text}: write one of {', '.join(verdicts)}, or filter=NAME")
@@ -229,7 +231,7 @@ _decap_option = click.option(
 @click.pass_context
 def replay(
     ctx: click.Context, system: str | None, interface: str | None, home: list[tuple[int, int]], rewrites: list[Rewrite],
-    as_json: bool, all_filters: bool, annotated: str | None, each: str | None, form: str, out: str, only: Only,
+    as_json: bool, all_filters: bool, annotated: str | None, each: str | None, form: str, out: str, only: Only | None,
     since: int | None, until: int | None, most: int | None, clock: str, decap: bool, follow: bool, events: str | None,
     events_as: str | None, live: bool, live_port: int, captures: tuple[str, ...],
 ) -> None:  # fmt: skip

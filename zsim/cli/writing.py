@@ -29,16 +29,16 @@ class Unwritable(Exception):
 
 @contextmanager
 def annotating(
-    out: str | None, place: Place, captures: Iterable[str], tally: Any, rewrites: list[Rewrite], only: Only,
+    out: str | None, place: Place, captures: Iterable[str], tally: Any, rewrites: list[Rewrite], only: Only | None,
     decap: bool = False,
 ) -> Iterator[Recorder]:
     """What to tell each batch to, so that the annotated capture `out` is there at the end; without one, nothing."""
-    from zsim.outputs import Annotated
-
     if out is None:
         yield lambda frames, outcome: None
         return
-    made = Annotated(tally.prepared, rewrites, only, decap=decap)
+    from zsim.outputs import Annotated, Only
+
+    made = Annotated(tally.prepared, rewrites, only or Only(), decap=decap)
     try:
         with written(out, place, captures) as write:
             write(made.head())
@@ -61,15 +61,15 @@ def telling_events(
 ) -> Iterator[Recorder]:
     """What to tell each batch to, so that the logged verdicts are written to `out` as `form`, which its name tells
     where None. Records that are about a filter and about no packet are no events: their number is said."""
+    if out is None:
+        yield lambda frames, outcome: None
+        return
     from zsim import events
     from zsim.eventrows import EventRows
     from zsim.started import TRMD
     from zsim.tcpip.defensive import Change
     from zsim.tcpip.logged import Logged
 
-    if out is None:
-        yield lambda frames, outcome: None
-        return
     chosen = form or events.format_of(out)
     if chosen is None:
         known = ", ".join(dict.fromkeys(suffix for suffix, _ in events.SUFFIXES))
@@ -105,7 +105,7 @@ def telling_events(
 
 @contextmanager
 def recording(
-    each: str | None, form: str, out: str, place: Place, captures: Iterable[str], tally: Any, only: Only
+    each: str | None, form: str, out: str, place: Place, captures: Iterable[str], tally: Any, only: Only | None
 ) -> Iterator[Callable[[str], Recorder]]:
     """What to tell each batch of a capture to, so that the records of --each are written."""
     if each is None:
@@ -114,7 +114,7 @@ def recording(
     from zsim import outputs
     from zsim.rows import Rows
 
-    prepared = tally.prepared
+    prepared, only = tally.prepared, only or outputs.Only()
     text = outputs.lines if form == "jsonl" else outputs.csv_lines
     try:
         with written(out, place, captures) as write:

@@ -7,7 +7,6 @@ not give are `zsim.facts` "profile-ranges" and read when needed.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -449,5 +448,7 @@ def misspelt(token: Token, names: Iterable[str] = ()) -> bool:
     """Does an unknown word look like the name of a statement, and less like one of `names`?"""
     if not token.text[0].isalpha():
         return False
+    import difflib
+
     near = difflib.get_close_matches(token.upper, {*STATEMENT_NAMES, *names}, n=1, cutoff=ALIKE)
     return bool(near) and near[0] in STATEMENT_NAMES
