@@ -234,21 +234,27 @@ with open("/proc/self/status") as status:  # what getrusage says is also of the 
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
-def test_memory__is_flat_however_long_the_stream(tmp_path) -> None:
-    engine.warm()  # a compiler needs more memory than any capture
-    path = write(tmp_path / "a.pcap", 20_000)
-    head, block = path.read_bytes()[:24], path.read_bytes()[24:]
-    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+def peak_of_a_stream(head: bytes, block: bytes, blocks: int, folder: Path) -> int:
+    """The most memory, in KiB, of a process that replays so many blocks from standard input."""
+    environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(ROOT)}
     child = subprocess.Popen(
-        [sys.executable, "-c", STREAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path, env=environment
+        [sys.executable, "-c", STREAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder, env=environment
     )
     assert child.stdin is not None
     assert child.stdout is not None
     child.stdin.write(head)
-    for _ in range(100_000_000 // len(block)):
+    for _ in range(blocks):
         child.stdin.write(block)
     child.stdin.close()
     lines = child.stdout.read().decode().splitlines()
     assert child.wait() == 0
-    assert int(lines[-1]) < 300 * 1024  # KiB
+    return int(lines[-1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_memory__is_flat_however_long_the_stream(tmp_path) -> None:
+    path = write(tmp_path / "a.pcap", 20_000)
+    head, block = path.read_bytes()[:24], path.read_bytes()[24:]
+    few = 8_000_000 // len(block)
+    peak_of_a_stream(head, block, few, tmp_path)  # compiles what is not compiled: that takes more than any capture
+    assert peak_of_a_stream(head, block, 100_000_000 // len(block), tmp_path) < 300 * 1024
