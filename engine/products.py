@@ -8,11 +8,12 @@
     pairs      the lists of all cells: a dense table, or rows packed into each other
     program    address tables, service tables and parts, as rows of passes in one arena
 
-One part with all rules is the quickest as long as its pairs fit (`flat`). Beyond that the rules are parted by
-whether source and destination are wide: `two` parts if those with a wide one have few classes, else up to four
-(`parts`). The first of all parts wins. Rules with thousands of different services have no service classes: there
-the lists of cells are searched in order (`scan`), as long as addresses leave them short. Sizes are computed before
-tables are made: TooLarge asks for the next plan. Compiled mode only.
+One part with all rules is the quickest as long as its pairs fit (`flat`). Beyond that the rules are parted by whether
+source and destination are wide: `two` parts if those with a wide one have few classes, else up to four (`parts`). The
+first of all parts wins; packets whose rule comes before all of the parts that follow are sifted out between them.
+Rules with thousands of different services have no service classes: there the lists of cells are searched in order
+(`scan`), as long as addresses leave them short. Sizes are computed before tables are made: TooLarge asks for the next
+plan. Compiled mode only.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ DENSE_OCTETS = 1 << 20  # of the pairs of one part of several
 PATTERN_OCTETS = 128 << 10  # larger patterns are cut in pages
 PAGE = 32
 SERVICES = 8192  # so many different services are classed at most
-SIFTED = 0.4  # packets are sifted where the rules of the parts before say that so many need not go on
+SIFTED = 0.5  # packets are sifted where so many parts are saved a packet, were each rule met as often
 SCANNED = 96  # rules of a list, as a mean over cells by their length
 
 #: Registers of the program.
@@ -135,7 +136,7 @@ class Finals(NamedTuple):
     kind: str  # final, pattern or scan
     of_cell: Array  # i8  the number of each cell's list; scan: where it begins
     width: int  # final: words of a list; else 1
-    words: Array  # u4[lists + 1, 2]  pattern: where the pattern begins, where the list; scan: where all tests are
+    words: Array  # u4[lists + 1, 2]  pattern: where it begins, and its list, see finals; scan: where all tests are
     tables: tuple[Array, ...]
     count: int  # type: ignore[assignment]  # hides tuple.count
 
@@ -311,9 +312,12 @@ def finals(rules: Array, start: Array, of: Services, octets: int, memory: int) -
         raise TooLarge
     pattern = np.zeros((len(patterns) + 1, classes_), np.uint16)
     loops.fill_patterns(listed[patterns], start, specs, holds, classes_, pattern.ravel())
-    begin = np.concatenate([[0], np.cumsum(length + 1)])[:-1] + 1
-    lists = np.full(int(length.sum()) + len(length) + 1, NONE, np.uint32)
-    loops.fill_lists(listed, start, rules, begin, lists)
+    several = np.flatnonzero(length > 1)
+    begin = np.concatenate([[0], np.cumsum(length[several] + 1)])
+    lists = np.full(int(begin[-1]) + 1, NONE, np.uint32)
+    loops.fill_lists(listed[several], start, rules, begin[:-1] + 1, lists)
+    place = len(lists) + rules[start[listed]].astype(np.int64)  # of lists of one rule
+    place[several] = begin[:-1] + 1
     words = np.zeros((len(listed) + 1, 2), np.uint32)
     if pattern.nbytes <= PATTERN_OCTETS:
         words[1:, 0] = (of_list + 1) * classes_
@@ -324,7 +328,7 @@ def finals(rules: Array, start: Array, of: Services, octets: int, memory: int) -
         across = len(wide) // len(pattern)
         words[1:, 0] = (of_list + 1) * across
         tables = pages, lists, page
-    words[1:, 1] = begin
+    words[1:, 1] = place
     return Finals("pattern", of_cell + 1, 1, words, tables, len(listed))
 
 
@@ -688,11 +692,13 @@ def _parts(
             arena, field, [column.edge[i] for i in point], which * len(parts), register, SECOND_WORD
         )
         rows.append([at + q for q in range(len(parts))])
-    found = FOUND
+    found, done = FOUND, 0
     for q, part in enumerate(parts):
-        if q and held and (least := sifted(held, q)) is not None:
-            steps.append(step(SIFT, LEFT, FOUND, least, SOURCE, DEST, found == LEFT))
-            found = LEFT
+        if q and held:
+            least, decided = decides(held, q)
+            if (decided - done) * (len(parts) - q) >= SIFTED * sum(map(len, held)):
+                steps.append(step(SIFT, LEFT, FOUND, least, SOURCE, DEST, found == LEFT))
+                found, done = LEFT, decided
         s_row, d_row = rows[0][q], rows[1][q]
         if part.kind == "dense":
             small = part.table.dtype == np.uint16
@@ -718,11 +724,10 @@ def _result(gates: Sequence[Step]) -> list[Step]:
     return [step(RESULT, 0, FOUND, *gates[0][2:5]), *gates[1:]]
 
 
-def sifted(held: Sequence[Array], q: int) -> int | None:
-    """The first rule of all parts from q on, where most rules before them come before it; else None."""
+def decides(held: Sequence[Array], q: int) -> tuple[int, int]:
+    """The first rule of the parts from q on, and how many rules of those before come before it: these need no more."""
     least = min(int(rules[0]) for rules in held[q:])
-    before = sum(int(np.searchsorted(rules, least)) for rules in held[:q])
-    return least if before >= SIFTED * sum(map(len, held)) else None
+    return least, sum(int(np.searchsorted(rules, least)) for rules in held[:q])
 
 
 def _final(arena: Arena, part: Pairs, first: bool, found: int = FOUND) -> list[Step]:
@@ -739,6 +744,6 @@ def _final(arena: Arena, part: Pairs, first: bool, found: int = FOUND) -> list[S
         steps.append(step(OF_LIST, FIRST_WORD, FIRST_WORD, arena.put(behind.words, "u4"), SECOND_WORD))
     pattern, lists = arena.put(behind.tables[0], "u2"), arena.put(behind.tables[1], "u4")
     if len(behind.tables) == 2:
-        return [*steps, step(PATTERN, found, FIRST_WORD, pattern, lists, 0, first, SECOND_WORD)]
+        return [*steps, step(PATTERN, found, FIRST_WORD, pattern, lists, 0, first, SECOND_WORD, len(behind.tables[1]))]
     pages = arena.put(behind.tables[2], "u4")
-    return [*steps, step(PAGED, found, FIRST_WORD, pattern, lists, pages, first, SECOND_WORD)]
+    return [*steps, step(PAGED, found, FIRST_WORD, pattern, lists, pages, first, SECOND_WORD, len(behind.tables[1]))]

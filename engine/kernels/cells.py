@@ -225,7 +225,7 @@ def displace(row_start, column, order, after, taken, hint, place):
 
 @kernel
 def lines(edge, value, rank, known, top, edges, entry, head, below, work, led):
-    """An interval map of 32-bit words as nodes of up to 32 intervals, packed into lines; how many lines, or -1: too many.
+    """An interval map of 32-bit words as nodes of up to 32 intervals, packed into lines; how many, or -1: too many.
 
     edge, value  i8[k], edge[0] is 0    rank  i8[k]  which of the different values    known  i8[different]  all -1
     top     u4[65536]    the node of an upper half

@@ -160,7 +160,7 @@ def _reached(typing, edges, node, v):
 
 @inner
 def lines(v, top, edges, entry, out, todo):
-    """out = the number of the interval: upper 16 bits -> a node of up to 31 edges in a line; what it leads to, or deeper."""
+    """out = the number of the interval: upper 16 bits -> a node, of up to 31 edges in a line, and on to deeper ones."""
     deep = 0
     for i in range(len(out)):
         node = top[I(v[i] >> U(16))]
@@ -316,23 +316,28 @@ def final_4(a, service, table, width, first, out):
 
 
 @inner
-def pattern(a, more, service, table, lists, first, out):
-    """out = min(out, list[place + pattern[a + service]])."""
-    if first:
-        for i in range(len(out)):
-            out[i] = lists[I(more[i]) + I(table[I(a[i]) + I(service[i])])]
-    else:
-        for i in range(len(out)):
-            out[i] = min(lists[I(more[i]) + I(table[I(a[i]) + I(service[i])])], out[i])
+def pattern(a, more, service, table, lists, alone, first, out):
+    """out = min(out, list[place + pattern[a + service]]); from `alone` on, the place is the only rule of a list."""
+    for i in range(len(out)):
+        place = more[i]
+        k = U(table[I(a[i]) + I(service[i])])
+        only = U(place - alone) if k != U(0) else U(NONE)
+        c = lists[I(U(place + k) if place < alone else U(0))]
+        c = c if place < alone else only
+        out[i] = c if first else min(c, out[i])
 
 
 @inner
-def paged(a, more, service, table, lists, pages, first, out):
+def paged(a, more, service, table, lists, pages, alone, first, out):
     """The same with patterns cut in pages of 32, equal ones stored once."""
     for i in range(len(out)):
         s = service[i]
+        place = more[i]
         page = I(pages[I(a[i]) + I(s >> U(5))])
-        c = lists[I(more[i]) + I(table[(page << I(5)) + I(s & U(31))])]
+        k = U(table[(page << I(5)) + I(s & U(31))])
+        only = U(place - alone) if k != U(0) else U(NONE)
+        c = lists[I(U(place + k) if place < alone else U(0))]
+        c = c if place < alone else only
         out[i] = c if first else min(c, out[i])
 
 
@@ -557,10 +562,10 @@ def run(value, status, n, begin, end, program, arena, scratch, rule):
                     of_list(a, t4[x:], out, scratch[y * BLOCK : y * BLOCK + e])
                 elif op == PATTERN:
                     more = scratch[program[at + 7] * BLOCK : program[at + 7] * BLOCK + e]
-                    pattern(a, more, service, t2[x:], t4[y:], w != 0, out)
+                    pattern(a, more, service, t2[x:], t4[y:], U(program[at + 8]), w != 0, out)
                 elif op == PAGED:
                     more = scratch[program[at + 7] * BLOCK : program[at + 7] * BLOCK + e]
-                    paged(a, more, service, t2[x:], t4[y:], t4[z:], w != 0, out)
+                    paged(a, more, service, t2[x:], t4[y:], t4[z:], U(program[at + 8]), w != 0, out)
                 elif op == SCAN:
                     scan(a, t4[x:], t4[y:], t4[z:], value, n, p, w != 0, out)
                 elif op == ADD:
