@@ -228,8 +228,8 @@ def narrow(arena: Arena, column: int, edge: Sequence[int], number: Array, regist
         known = np.full(len(different), -1)
         made = cells.lines(begin, number.astype(np.int64), rank.ravel(), known, top, edges, entry, *spare)
         if made >= 0:
-            at = (arena.put(top, "u4"), arena.put(edges[: LINE * made], "u2"), arena.put(entry[: LINE * made], "u4"))
-            return [step(LINES, register, column, *at)]
+            edges_at, entry_at = arena.put(edges[: LINE * made], "u2"), arena.put(entry[: LINE * made], "u4")
+            return [step(LINES, register, column, arena.put(top, "u4"), edges_at, entry_at)]
         most *= 2
 
 

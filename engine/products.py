@@ -67,6 +67,7 @@ PART_OCTETS = 128 << 10  # of the finals of one part of several
 DENSE_OCTETS = 1 << 20  # of the pairs of one part of several
 PATTERN_OCTETS = 128 << 10  # larger patterns are cut in pages
 PAGE = 32
+PACKED = 64  # a cell of no more bits is one word
 SERVICES = 8192  # so many different services are classed at most
 SIFTED = 0.5  # packets are sifted where so many parts are saved a packet, were each rule met as often
 SCANNED = 96  # rules of a list, as a mean over cells by their length
@@ -394,7 +395,7 @@ def displaced(of: Cells, behind: Finals, by_dest: bool) -> Pairs:
         held_words = behind.words[number[cell]]
         table[slot, 1:3] = held_words
         most = [int(one).bit_length() for one in (owner.max(), *held_words.max(0))]
-        if sum(most) <= 64:
+        if sum(most) <= PACKED:
             packed = table.astype(np.uint64)
             table = packed[:, 0] | packed[:, 1] << np.uint64(most[0]) | packed[:, 2] << np.uint64(most[0] + most[1])
             bits = (most[0], most[1])

@@ -10,7 +10,7 @@ from test_classify import any_packets, headers_of, rule_sets
 from test_shapes import answers, difficult, edges_of, reference
 
 import engine
-from engine import Rule, Test, addresses
+from engine import Rule, Test, addresses, products
 from engine.addresses import Arena
 from engine.fields import COLUMN
 from engine.kernels import cells, passes, vectors
@@ -254,3 +254,29 @@ def test_sift__keeps_what_a_later_part_may_still_decide(found, bounds):
         expected = [min(one, 4) if one > least else one for one in expected]
     passes.unite(left[:kept], which[:kept], result)
     assert result.tolist() == expected
+
+
+@pytest.mark.parametrize(("bits", "operation"), [(64, "displaced_packed"), (0, "displaced_words")])
+def test_displaced__cells_of_one_word_and_of_three_say_the_same(bits, operation, monkeypatch):
+    """Pairs enough for a packed table, half of them with two rules, and rules with a wide address behind."""
+    monkeypatch.setattr(products, "PACKED", bits)
+    monkeypatch.setattr(products, "PART_OCTETS", 0)
+    monkeypatch.setattr(products, "DENSE_OCTETS", 1 << 16)
+    rules = [
+        Rule(i, (Test("src_addr", i % 1000, i % 1000), Test("dst_addr", i % 997, i % 997), Test("proto", i % 9, i % 9)))
+        for i in range(1500)
+    ]
+    rules += [Rule(r.number + 1500, (*r.tests[:2], Test("dst_port", 0, 99))) for r in rules[::2]]
+    rules += [Rule(3000, (Test("src_addr", 5, 500), Test("dst_port", 0, 9))), Rule(3001, (Test("dst_addr", 0, 2**31),))]
+    table = engine.compile_rules(rules, True, shapes=("parts",))
+    used = {passes.OPERATIONS[one] for one in table.body.narrow[:: passes.WIDTH]}
+    assert {operation, "sift", "unite"} <= used
+    draw = np.random.default_rng(2)
+    packets = [
+        {"src_addr": i % 1000, "dst_addr": (i + int(draw.integers(0, 2))) % 997, "proto": i % 9 if i % 3 else 1,
+         "dst_port": int(draw.integers(0, 200)), "version": 4, "status": "complete"}
+        for i in range(0, 1500, 7)
+    ]  # fmt: skip
+    zero = {field.name: 0 for field in engine.FIELDS}
+    packets = [zero | packet for packet in packets]
+    assert engine.classify(headers_of(packets, True), table).tolist() == [reference(one, rules) for one in packets]
