@@ -6,6 +6,7 @@ into an Arena; what is returned is rows of a program. Compiled mode only.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,11 +16,12 @@ from engine.fields import COLUMN, FIELD
 from engine.kernels import cells, vectors
 from engine.kernels.passes import (
     ADD,
-    BUCKETS,
     COMPARE,
     DENSE,
     FILL,
     HALVES,
+    LINE,
+    LINES,
     LOOK_UP,
     NODE,
     SEARCH,
@@ -59,9 +61,15 @@ class Arena:
 
     def block(self) -> Array:
         """All of it, on large pages where the machine has them."""
-        large = 1 << 21
-        room = np.zeros(self.octets + (large if self.octets > large // 4 else 64), np.uint8)
-        begin = -room.ctypes.data % (large if self.octets > large // 4 else 64)
+        large = 1 << 21 if self.octets > 1 << 19 else 64
+        size = self.octets + large + 64
+        if large > 64 and hasattr(mmap, "MADV_HUGEPAGE"):
+            memory = mmap.mmap(-1, size + large, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            memory.madvise(mmap.MADV_HUGEPAGE)
+            room = np.frombuffer(memory, np.uint8)
+        else:
+            room = np.zeros(size, np.uint8)
+        begin = -room.ctypes.data % large
         whole, at = room[begin : begin + max(64, self.octets)], 0
         for part in self.parts:
             whole[at : at + part.nbytes] = part.view(np.uint8)
@@ -212,12 +220,16 @@ def narrow(arena: Arena, column: int, edge: Sequence[int], number: Array, regist
         at = arena.put(upper, "u2" if small[0] else "u4"), arena.put(lower, "u2")
         table = arena.put(cross, "u2" if all(small) else "u4")
         return [step(HALVES, register, column, *at, table, 0, 0, 0, all(small) + small[0])]
-    top, stack, most = np.zeros(65536, np.uint32), np.zeros(5 << 15, np.int64), 1 << 16
+    top, most = np.zeros(65536, np.uint32), len(edge) // 16 + 4096
+    different, rank = np.unique(number, return_inverse=True)
     while True:
-        buckets = np.zeros(3 * most, np.uint64)
-        count = cells.bucket(begin, number.astype(np.int64), top, buckets, most, stack)
-        if count >= 0:
-            return [step(BUCKETS, register, column, arena.put(top, "u4"), arena.put(buckets[: 3 * count], "u8"))]
+        edges, entry = np.zeros(LINE * most, np.uint16), np.zeros(LINE * most, np.uint32)
+        spare = np.full(LINE + 1, -1), np.zeros(most, np.int64), np.zeros(65536, np.int64), np.zeros(65536, np.int64)
+        known = np.full(len(different), -1)
+        made = cells.lines(begin, number.astype(np.int64), rank.ravel(), known, top, edges, entry, *spare)
+        if made >= 0:
+            edges_at, entry_at = arena.put(edges[: LINE * made], "u2"), arena.put(entry[: LINE * made], "u4")
+            return [step(LINES, register, column, arena.put(top, "u4"), edges_at, entry_at)]
         most *= 2
 
 

@@ -8,11 +8,12 @@
     pairs      the lists of all cells: a dense table, or rows packed into each other
     program    address tables, service tables and parts, as rows of passes in one arena
 
-One part with all rules is the quickest as long as its pairs fit (`flat`). Beyond that the rules are parted by
-whether source and destination are wide: `two` parts if those with a wide one have few classes, else up to four
-(`parts`). The first of all parts wins. Rules with thousands of different services have no service classes: there
-the lists of cells are searched in order (`scan`), as long as addresses leave them short. Sizes are computed before
-tables are made: TooLarge asks for the next plan. Compiled mode only.
+One part with all rules is the quickest as long as its pairs fit (`flat`). Beyond that the rules are parted by whether
+source and destination are wide: `two` parts if those with a wide one have few classes, else up to four (`parts`). The
+first of all parts wins; packets whose rule comes before all of the parts that follow are sifted out between them.
+Rules with thousands of different services have no service classes: there the lists of cells are searched in order
+(`scan`), as long as addresses leave them short. Sizes are computed before tables are made: TooLarge asks for the next
+plan. Compiled mode only.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from engine.kernels.passes import (
     DENSE,
     DENSE_OF,
     DISPLACED,
+    DISPLACED_PACKED,
     DISPLACED_WORDS,
     FILL,
     FINAL,
@@ -47,6 +49,8 @@ from engine.kernels.passes import (
     RESULT,
     SCAN,
     SEARCH,
+    SIFT,
+    UNITE,
 )
 
 ADDRESSES = ("src_addr", "dst_addr")
@@ -63,11 +67,13 @@ PART_OCTETS = 128 << 10  # of the finals of one part of several
 DENSE_OCTETS = 1 << 20  # of the pairs of one part of several
 PATTERN_OCTETS = 128 << 10  # larger patterns are cut in pages
 PAGE = 32
+PACKED = 64  # a cell of no more bits is one word
 SERVICES = 8192  # so many different services are classed at most
+SIFTED = 0.5  # packets are sifted where so many parts are saved a packet, were each rule met as often
 SCANNED = 96  # rules of a list, as a mean over cells by their length
 
 #: Registers of the program.
-SERVICE, SOURCE, DEST, FOUND, FIRST_WORD, SECOND_WORD = range(6)
+SERVICE, SOURCE, DEST, FOUND, FIRST_WORD, SECOND_WORD, LEFT = range(7)
 
 
 class TooLarge(Exception):
@@ -131,7 +137,7 @@ class Finals(NamedTuple):
     kind: str  # final, pattern or scan
     of_cell: Array  # i8  the number of each cell's list; scan: where it begins
     width: int  # final: words of a list; else 1
-    words: Array  # u4[lists + 1, 2]  pattern: where the pattern begins, where the list; scan: where all tests are
+    words: Array  # u4[lists + 1, 2]  pattern: where it begins, and its list, see finals; scan: where all tests are
     tables: tuple[Array, ...]
     count: int  # type: ignore[assignment]  # hides tuple.count
 
@@ -307,9 +313,12 @@ def finals(rules: Array, start: Array, of: Services, octets: int, memory: int) -
         raise TooLarge
     pattern = np.zeros((len(patterns) + 1, classes_), np.uint16)
     loops.fill_patterns(listed[patterns], start, specs, holds, classes_, pattern.ravel())
-    begin = np.concatenate([[0], np.cumsum(length + 1)])[:-1] + 1
-    lists = np.full(int(length.sum()) + len(length) + 1, NONE, np.uint32)
-    loops.fill_lists(listed, start, rules, begin, lists)
+    several = np.flatnonzero(length > 1)
+    begin = np.concatenate([[0], np.cumsum(length[several] + 1)])
+    lists = np.full(int(begin[-1]) + 1, NONE, np.uint32)
+    loops.fill_lists(listed[several], start, rules, begin[:-1] + 1, lists)
+    place = len(lists) + rules[start[listed]].astype(np.int64)  # of lists of one rule
+    place[several] = begin[:-1] + 1
     words = np.zeros((len(listed) + 1, 2), np.uint32)
     if pattern.nbytes <= PATTERN_OCTETS:
         words[1:, 0] = (of_list + 1) * classes_
@@ -320,7 +329,7 @@ def finals(rules: Array, start: Array, of: Services, octets: int, memory: int) -
         across = len(wide) // len(pattern)
         words[1:, 0] = (of_list + 1) * across
         tables = pages, lists, page
-    words[1:, 1] = begin
+    words[1:, 1] = place
     return Finals("pattern", of_cell + 1, 1, words, tables, len(listed))
 
 
@@ -335,6 +344,7 @@ class Pairs(NamedTuple):
     d_number: Array
     by_dest: bool  # displaced: rows are destinations
     behind: Finals
+    bits: tuple[int, int] = (0, 0)  # displaced: those of a cell's owner and first word, where a cell is one u8
 
 
 def dense(of: Cells, behind: Finals, octets: int) -> Pairs | None:
@@ -378,16 +388,24 @@ def displaced(of: Cells, behind: Finals, by_dest: bool) -> Pairs:
     table = np.zeros((size + len(used) + 2, words), np.uint32)
     slot, owner = np.repeat(place, length) + held, np.repeat(place, length)
     table[slot, 0] = owner
+    bits = (0, 0)
     if behind.kind != "pattern":
         table[slot, 1] = number[cell] * behind.width
     else:
-        table[slot, 1:3] = behind.words[number[cell]]
+        held_words = behind.words[number[cell]]
+        table[slot, 1:3] = held_words
+        most = [int(one).bit_length() for one in (owner.max(), *held_words.max(0))]
+        if sum(most) <= PACKED:
+            packed = table.astype(np.uint64)
+            table = packed[:, 0] | packed[:, 1] << np.uint64(most[0]) | packed[:, 2] << np.uint64(most[0] + most[1])
+            bits = (most[0], most[1])
     of_row, of_column = np.zeros(rows, np.int64), np.full(cols, len(used), np.int64)
     of_row[row[begin]] = place[which]
     of_column[used] = np.arange(len(used))
     if by_dest:
         of_row, of_column = of_column, of_row
-    return Pairs("displaced", table, of.s_point, of_row[of.s_class], of.d_point, of_column[of.d_class], by_dest, behind)
+    numbers = of_row[of.s_class], of_column[of.d_class]
+    return Pairs("displaced", table, of.s_point, numbers[0], of.d_point, numbers[1], by_dest, behind, bits)
 
 
 def joint(points: Sequence[Array], numbers: Sequence[Array]) -> tuple[Array, Array, list[Array]]:
@@ -534,7 +552,7 @@ def program(of: Prepared, numbers: Array, plan: str, memory: int) -> Program:
         halves_ = [cells(one, source, dest, found) if len(one) else None for one in (parted[0], rest)]
         parts = [overlay(halves_[0], halves_[1], found, memory)]
     else:
-        parts = []
+        parts, held_rules = [], []
         sets = [(parted[0], False), (rest, False)] if plan == "two" else [
             (parted[0], False), (parted[1], False), (parted[2], True), (parted[3], False)
         ]  # fmt: skip
@@ -548,10 +566,13 @@ def program(of: Prepared, numbers: Array, plan: str, memory: int) -> Program:
             if plan == "two" and rules is rest and made is None:
                 raise TooLarge
             parts.append(made or displaced(held, behind, by_dest))
+            held_rules.append(rules)
     if plan == "flat":
         steps = _flat(arena, list(found.steps), parts[0], source, dest, gates)
     else:
-        steps = [*found.steps, *_parts(arena, parts, source, dest), *gates]
+        order = sorted(range(len(parts)), key=lambda q: int(held_rules[q][0]))
+        parts, held_rules = [parts[q] for q in order], [held_rules[q] for q in order]
+        steps = [*found.steps, *_parts(arena, parts, source, dest, gates, held_rules)]
     return _finished(arena, plan, steps, numbers, memory)
 
 
@@ -577,7 +598,7 @@ def scanned(
                 raise TooLarge
             behind = _lists(held, words)
             parts.append(dense(held, behind, DENSE_OCTETS) or displaced(held, behind, by_dest))
-    return _finished(arena, "scan", _parts(arena, parts, source, dest), numbers, memory)
+    return _finished(arena, "scan", _parts(arena, parts, source, dest, [], []), numbers, memory)
 
 
 def _tests(
@@ -635,7 +656,7 @@ def _flat(arena: Arena, steps: list[Step], part: Pairs, source: Column, dest: Co
     at = arena.put(part.table, "u2" if small else "u4")
     if not together:
         steps.append(step(DENSE, FIRST_WORD, SOURCE, at, DEST, 0, 0, 0, 0, small))
-        return [*steps, *_final(arena, part, True), step(RESULT, 0, FOUND), *gates]
+        return [*steps, *_final(arena, part, True), *_result(gates)]
     if joint is None:
         joint = arena.put(np.arange(behind.width), "u2")
     gate = gates[0] if gates else step(GATE, 0, -1, 0, 0)
@@ -651,7 +672,10 @@ def _signed(table: Array) -> bool:
     return not len(rest) or int(rest.max()) < 0x8000
 
 
-def _parts(arena: Arena, parts: list[Pairs], source: Column, dest: Column) -> list[Step]:
+def _parts(
+    arena: Arena, parts: list[Pairs], source: Column, dest: Column, gates: Sequence[Step], held: Sequence[Array]
+) -> list[Step]:
+    """Addresses, then one part after the other, the first of all to win; `held`: the rules of each, ascending."""
     steps: list[Step] = []
     rows: list[list[int]] = []
     sides = (("src_addr", source, SOURCE), ("dst_addr", dest, DEST))
@@ -669,36 +693,58 @@ def _parts(arena: Arena, parts: list[Pairs], source: Column, dest: Column) -> li
             arena, field, [column.edge[i] for i in point], which * len(parts), register, SECOND_WORD
         )
         rows.append([at + q for q in range(len(parts))])
+    found, done = FOUND, 0
     for q, part in enumerate(parts):
+        if q and held:
+            least, decided = decides(held, q)
+            if (decided - done) * (len(parts) - q) >= SIFTED * sum(map(len, held)):
+                steps.append(step(SIFT, LEFT, FOUND, least, SOURCE, DEST, found == LEFT))
+                found, done = LEFT, decided
         s_row, d_row = rows[0][q], rows[1][q]
         if part.kind == "dense":
             small = part.table.dtype == np.uint16
             at = arena.put(part.table, "u2" if small else "u4")
             steps.append(step(DENSE_OF, FIRST_WORD, SOURCE, at, DEST, 0, s_row, d_row, 0, small))
         else:
-            at = arena.put(part.table, "u4")
+            at = arena.put(part.table, "u8" if part.table.ndim == 1 else "u4")
             own = (DEST, at, SOURCE) if part.by_dest else (SOURCE, at, DEST)
             two = (d_row, s_row) if part.by_dest else (s_row, d_row)
-            packed = DISPLACED if part.table.shape[1] == 2 else DISPLACED_WORDS
-            steps.append(step(packed, FIRST_WORD, *own, 0, *two, SECOND_WORD))
-        steps += _final(arena, part, q == 0)
-    return [*steps, step(RESULT, 0, FOUND)]
+            words = 1 if part.table.ndim == 1 else part.table.shape[1]
+            packed = {1: DISPLACED_PACKED, 2: DISPLACED, 4: DISPLACED_WORDS}[words]
+            steps.append(step(packed, FIRST_WORD, *own, part.bits[0], *two, SECOND_WORD, 0, part.bits[1]))
+        steps += _final(arena, part, q == 0, found)
+    if found == LEFT:
+        steps.append(step(UNITE, FOUND, LEFT))
+    return [*steps, *_result(gates)]
 
 
-def _final(arena: Arena, part: Pairs, first: bool) -> list[Step]:
-    """From a list in FIRST_WORD (or, of displaced rows, its words in both) to the first rule in FOUND."""
+def _result(gates: Sequence[Step]) -> list[Step]:
+    """From what was found to what a packet is given: the first test that all rules share with it, then the others."""
+    if not gates:
+        return [step(RESULT, 0, FOUND, -1)]
+    return [step(RESULT, 0, FOUND, *gates[0][2:5]), *gates[1:]]
+
+
+def decides(held: Sequence[Array], q: int) -> tuple[int, int]:
+    """The first rule of the parts from q on, and how many rules of those before come before it: these need no more."""
+    least = min(int(rules[0]) for rules in held[q:])
+    return least, sum(int(np.searchsorted(rules, least)) for rules in held[:q])
+
+
+def _final(arena: Arena, part: Pairs, first: bool, found: int = FOUND) -> list[Step]:
+    """From a list in FIRST_WORD (or, of displaced rows, its words in both) to the first rule in FOUND or LEFT."""
     behind, steps = part.behind, []
     if behind.kind == "scan":
         begin, tests = behind.words[0].tolist()
-        return [step(SCAN, FOUND, FIRST_WORD, arena.put(behind.tables[0], "u4"), begin, tests, first)]
+        return [step(SCAN, found, FIRST_WORD, arena.put(behind.tables[0], "u4"), begin, tests, first)]
     if behind.kind == "final":
         small = behind.tables[0].dtype == np.uint16
         at, width = arena.put(behind.tables[0], "u2" if small else "u4"), behind.width if part.kind == "dense" else 1
-        return [step(FINAL, FOUND, FIRST_WORD, at, width, 0, first, 0, 0, small)]
+        return [step(FINAL, found, FIRST_WORD, at, width, 0, first, 0, 0, small)]
     if part.kind == "dense":
         steps.append(step(OF_LIST, FIRST_WORD, FIRST_WORD, arena.put(behind.words, "u4"), SECOND_WORD))
     pattern, lists = arena.put(behind.tables[0], "u2"), arena.put(behind.tables[1], "u4")
     if len(behind.tables) == 2:
-        return [*steps, step(PATTERN, FOUND, FIRST_WORD, pattern, lists, 0, first, SECOND_WORD)]
+        return [*steps, step(PATTERN, found, FIRST_WORD, pattern, lists, 0, first, SECOND_WORD, len(behind.tables[1]))]
     pages = arena.put(behind.tables[2], "u4")
-    return [*steps, step(PAGED, FOUND, FIRST_WORD, pattern, lists, pages, first, SECOND_WORD)]
+    return [*steps, step(PAGED, found, FIRST_WORD, pattern, lists, pages, first, SECOND_WORD, len(behind.tables[1]))]

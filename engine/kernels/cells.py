@@ -11,7 +11,7 @@ import numpy as np
 from engine.kernels import kernel
 
 I = np.uint64  # noqa: E741
-PAD = 0xFFFFF  # an edge that no 16-bit word reaches
+NODE = 0x8000_0000  # as in engine.kernels.passes
 
 
 @kernel
@@ -224,101 +224,63 @@ def displace(row_start, column, order, after, taken, hint, place):
 
 
 @kernel
-def bucket(edge, value, top, buckets, most, stack):
-    """An interval map of 32-bit words as a table of upper halves and buckets; returns how many, or -1: too many.
+def lines(edge, value, rank, known, top, edges, entry, head, below, work, led):
+    """An interval map of 32-bit words as nodes of up to 32 intervals, packed into lines; how many, or -1: too many.
 
-    edge   i8[k], the first is 0    value  i8[k]    stack  i8[5*2**15]
-    top    u4[65536]     (bucket - (region >> shift)) << 5 | shift: the bucket of a lower half is + half >> shift
-    buckets  u8[3*most]  up to 3 edges of 21 bits (bit 63: go on, the value is as in top), then 4 values of 32
+    edge, value  i8[k], edge[0] is 0    rank  i8[k]  which of the different values    known  i8[different]  all -1
+    top     u4[65536]    the node of an upper half
+    edges   u2[32*lines] a node's edges, each less one, for lower halves; 0xFFFF ends it
+    entry   u4[32*lines] what a node's intervals lead to: a number, or NODE and a node of the same form
+    head    i8[33]       all -1: a line with so many free places, the next such in `below`  i8[lines]
+    work, led  i8[65536]
     """
     n = len(edge)
     made = 0
     i = 0
-    last_bucket = -1
-    last_value = -1
     for h in range(65536):
         low = h << 16
-        high = low + 65535
         while i + 1 < n and edge[i + 1] <= low:
             i += 1
-        j = i
-        while j + 1 < n and edge[j + 1] <= high:
-            j += 1
-        if j == i and last_bucket >= 0 and last_value == value[i]:
-            top[h] = np.uint32((last_bucket << 5) | 16)
+        if (i + 1 == n or edge[i + 1] > low + 65535) and known[rank[i]] >= 0:
+            top[h] = known[rank[i]]
             continue
-        if j == i:
-            last_bucket = made
-            last_value = value[i]
-        height = 1
-        stack[0] = -1
-        stack[1] = i
-        stack[2] = j
-        stack[3] = 16
-        stack[4] = 0
-        while height > 0:
-            height -= 1
-            where = stack[5 * height]
-            a = stack[5 * height + 1]
-            b = stack[5 * height + 2]
-            size = stack[5 * height + 3]
-            region = stack[5 * height + 4]
-            inside = b - a
-            shift = size
-            if inside > 3:
-                while shift > 0 and (1 << (size - shift)) < 4 * inside:
-                    shift -= 1
-                    current = -1
-                    c = 0
-                    fits = True
-                    for q in range(a + 1, b + 1):
-                        offset = (edge[q] & 0xFFFF) - region
-                        if offset >> shift != current:
-                            current = offset >> shift
-                            c = 0
-                        if offset & ((1 << shift) - 1):
-                            c += 1
-                        if c > 3:
-                            fits = False
-                            break
-                    if fits:
-                        break
-            count = 1 << (size - shift)
-            if made + count > most:
-                return -1
-            base = made
-            made += count
-            entry = (((base - (region >> shift)) << 5) | shift) & 0xFFFFFFFF
-            if where < 0:
-                top[h] = np.uint32(entry)
-            else:
-                for t in range(4):
-                    buckets[3 * where + 1 + (t >> 1)] |= I(entry) << I(32 * (t & 1))
-            k = a
-            for q in range(count):
-                begin = region + (q << shift)
-                end = begin + (1 << shift) - 1
-                while k + 1 <= b and (edge[k + 1] & 0xFFFF) <= begin:
-                    k += 1
-                m = k
-                while m + 1 <= b and (edge[m + 1] & 0xFFFF) <= end:
-                    m += 1
-                c = m - k
-                j3 = 3 * (base + q)
-                if c <= 3:
-                    word = I(0)
-                    for t in range(3):
-                        lane = I(edge[k + 1 + t] & 0xFFFF) if t < c else I(PAD)
-                        word |= lane << I(21 * t)
-                    buckets[j3] = word
-                    for t in range(4):
-                        buckets[j3 + 1 + (t >> 1)] |= I(value[k + min(t, c)]) << I(32 * (t & 1))
+        m = 0
+        j = i
+        while j < n and (j == i or edge[j] <= low + 65535):
+            work[m] = max(edge[j] - low, 0) - 1
+            led[m] = value[j]
+            m += 1
+            j += 1
+        alone = m == 1
+        while True:
+            nodes = 0
+            for s in range(0, m, 32):
+                c = min(32, m - s)
+                free = c
+                while free <= 32 and head[free] < 0:
+                    free += 1
+                if free <= 32:
+                    line = head[free]
+                    head[free] = below[line]
                 else:
-                    buckets[j3] = I(1) << I(63) | I(PAD) | I(PAD) << I(21) | I(PAD) << I(42)
-                    stack[5 * height] = base + q
-                    stack[5 * height + 1] = k
-                    stack[5 * height + 2] = m
-                    stack[5 * height + 3] = shift
-                    stack[5 * height + 4] = begin
-                    height += 1
+                    line = made
+                    made += 1
+                    free = 32
+                    if made > len(below):
+                        return -1
+                below[line] = head[free - c]
+                head[free - c] = line
+                node = 32 * line + 32 - free
+                for t in range(c):
+                    edges[node + t] = work[s + t + 1] if t + 1 < c else 0xFFFF
+                    entry[node + t] = led[s + t]
+                work[nodes] = work[s]
+                led[nodes] = NODE | node
+                nodes += 1
+            m = nodes
+            if m == 1:
+                break
+        top[h] = led[0] & 0x7FFFFFFF
+        if alone:
+            known[rank[i]] = led[0] & 0x7FFFFFFF
     return made

@@ -24,18 +24,20 @@ BLOCK = 1024
 WIDTH = 12
 REGISTERS = 8
 SCRATCH = REGISTERS * BLOCK
+LINE = 32  # edges of 16 bits in a line of the cache
 
 NONE = 0x7FFF_FFFF  # no rule: larger than any position
 NODE = 0x8000_0000  # an entry of a tree of 64-bit words that is a node, and no value
 
 OPERATIONS = (
-    "fill", "add", "compare", "look_up", "get", "halves", "buckets", "wide", "dense", "dense_of", "displaced",
-    "displaced_words", "of_list", "final", "pattern", "paged", "result", "numbered",
-    "search", "flat", "gate", "scan",
+    "fill", "add", "compare", "look_up", "get", "halves", "lines", "wide", "dense", "dense_of", "displaced",
+    "displaced_words", "displaced_packed", "of_list", "final", "pattern", "paged", "result", "numbered",
+    "search", "flat", "gate", "scan", "sift", "unite",
 )  # fmt: skip
 (
-    FILL, ADD, COMPARE, LOOK_UP, GET, HALVES, BUCKETS, WIDE, DENSE, DENSE_OF, DISPLACED,
-    DISPLACED_WORDS, OF_LIST, FINAL, PATTERN, PAGED, RESULT, NUMBERED, SEARCH, FLAT, GATE, SCAN,
+    FILL, ADD, COMPARE, LOOK_UP, GET, HALVES, LINES, WIDE, DENSE, DENSE_OF, DISPLACED,
+    DISPLACED_WORDS, DISPLACED_PACKED, OF_LIST, FINAL, PATTERN, PAGED, RESULT, NUMBERED, SEARCH, FLAT, GATE, SCAN,
+    SIFT, UNITE,
 ) = range(len(OPERATIONS))  # fmt: skip
 
 I = np.uint64  # noqa: E741  an index that cannot be negative costs no test
@@ -135,33 +137,46 @@ def halves_more(v, upper, lower, cross, out):
         out[i] = U(out[i] + cross[I(upper[I(c >> U(16))]) + I(lower[I(c & U(0xFFFF))])])
 
 
+@intrinsic
+def _reached(typing, edges, node, v):
+    """How many edges of a node the lower half of v is beyond: all in one comparison of a line, one count of bits."""
+
+    def generate(context, builder, signature, arguments):
+        short, word = ir.IntType(16), ir.IntType(32)
+        line = ir.VectorType(short, LINE)
+        data = arrayobj.make_array(signature.args[0])(context, builder, arguments[0]).data
+        node_, place = arguments[1], ir.Constant(word, LINE - 1)
+        first = builder.zext(builder.and_(node_, builder.not_(place)), ir.IntType(64))
+        held = builder.load(builder.bitcast(builder.gep(data, [first]), line.as_pointer()), align=2)
+        one = builder.insert_element(ir.Constant(line, ir.Undefined), builder.trunc(arguments[2], short), word(0))
+        everywhere = ir.Constant(ir.VectorType(word, LINE), None)
+        value = builder.shuffle_vector(one, ir.Constant(line, ir.Undefined), everywhere)
+        below = builder.bitcast(builder.icmp_unsigned("<", held, value), word)
+        still = builder.not_(builder.lshr(below, builder.and_(node_, place)))
+        return builder.zext(builder.cttz(still, ir.Constant(ir.IntType(1), 0)), ir.IntType(64))
+
+    return types.uint64(edges, types.uint32, types.uint32), generate
+
+
 @inner
-def buckets(v, top, bucket, out, todo):
-    """out = the number of the interval: upper 16 bits -> bucket of up to 3 edges, or deeper."""
+def lines(v, top, edges, entry, out, todo):
+    """out = the number of the interval: upper 16 bits -> a node, of up to 31 edges in a line, and on to deeper ones."""
     deep = 0
     for i in range(len(out)):
-        low = v[i] & U(0xFFFF)
-        b = top[I(v[i] >> U(16))]
-        j = I(U(U(b >> U(5)) + U(low >> (b & U(31)))) & U(0x7FFFFFF)) * I(3)
-        edges = bucket[j]
-        c = I(I(low) >= (edges & I(0x1FFFFF))) + I(I(low) >= (edges >> I(21) & I(0x1FFFFF)))
-        c += I(I(low) >= (edges >> I(42) & I(0x1FFFFF)))
-        out[i] = U(bucket[j + I(1) + (c >> I(1))] >> ((c & I(1)) << I(5)))
+        node = top[I(v[i] >> U(16))]
+        found = entry[I(node) + _reached(edges, node, v[i])]
+        out[i] = found
         todo[deep] = U(i)
-        deep += np.int64(edges >> I(63))
+        deep += np.int64(found >> U(31))
     while deep > 0:
         still = 0
         for q in range(deep):
             i = I(todo[q])
-            low = v[i] & U(0xFFFF)
-            b = out[i]
-            j = I(U(U(b >> U(5)) + U(low >> (b & U(31)))) & U(0x7FFFFFF)) * I(3)
-            edges = bucket[j]
-            c = I(I(low) >= (edges & I(0x1FFFFF))) + I(I(low) >= (edges >> I(21) & I(0x1FFFFF)))
-            c += I(I(low) >= (edges >> I(42) & I(0x1FFFFF)))
-            out[i] = U(bucket[j + I(1) + (c >> I(1))] >> ((c & I(1)) << I(5)))
+            node = out[i] & U(0x7FFFFFFF)
+            found = entry[I(node) + _reached(edges, node, v[i])]
+            out[i] = found
             todo[still] = U(i)
-            still += np.int64(edges >> I(63))
+            still += np.int64(found >> U(31))
         deep = still
 
 
@@ -233,6 +248,46 @@ def displaced_words(a, b, row, column, table, out, more):
 
 
 @inner
+def displaced_packed(a, b, row, column, table, own_bits, bits, out, more):
+    """As displaced_words, all three numbers of a cell in one word of 64 bits: whose it is in the lowest."""
+    mask, mask_out = (I(1) << own_bits) - I(1), (I(1) << bits) - I(1)
+    shift = own_bits + bits
+    for i in range(len(out)):
+        own = I(row[I(a[i])])
+        cell = table[own + I(column[I(b[i])])]
+        hit = (((cell & mask) ^ own) - I(1)) >> I(32)
+        out[i] = U(cell >> own_bits & mask_out & hit)
+        more[i] = U(cell >> shift & hit)
+
+
+@inner
+def sift(found, least, source, dest, service, which, left, begun):
+    """Keep the packets that a rule from `least` on may still be the first for, in their order; how many these are.
+
+    What was found so far goes to `left`, and to `which` the packet it is of; where packets were sifted before, from
+    there.
+    """
+    kept = 0
+    for i in range(len(source)):
+        before = left[i] if begun else found[i]
+        packet = which[i] if begun else U(i)
+        left[kept] = before
+        which[kept] = packet
+        source[kept] = source[i]
+        dest[kept] = dest[i]
+        service[kept] = service[i]
+        kept += np.int64(before > least)
+    return kept
+
+
+@inner
+def unite(left, which, found):
+    """What was found for the packets kept, where all of them are."""
+    for i in range(len(left)):
+        found[I(which[i])] = left[i]
+
+
+@inner
 def of_list(a, words, out, more):
     for i in range(len(out)):
         j = I(2) * I(a[i])
@@ -261,23 +316,28 @@ def final_4(a, service, table, width, first, out):
 
 
 @inner
-def pattern(a, more, service, table, lists, first, out):
-    """out = min(out, list[place + pattern[a + service]])."""
-    if first:
-        for i in range(len(out)):
-            out[i] = lists[I(more[i]) + I(table[I(a[i]) + I(service[i])])]
-    else:
-        for i in range(len(out)):
-            out[i] = min(lists[I(more[i]) + I(table[I(a[i]) + I(service[i])])], out[i])
+def pattern(a, more, service, table, lists, alone, first, out):
+    """out = min(out, list[place + pattern[a + service]]); from `alone` on, the place is the only rule of a list."""
+    for i in range(len(out)):
+        place = more[i]
+        k = U(table[I(a[i]) + I(service[i])])
+        only = U(place - alone) if k != U(0) else U(NONE)
+        c = lists[I(U(place + k) if place < alone else U(0))]
+        c = c if place < alone else only
+        out[i] = c if first else min(c, out[i])
 
 
 @inner
-def paged(a, more, service, table, lists, pages, first, out):
+def paged(a, more, service, table, lists, pages, alone, first, out):
     """The same with patterns cut in pages of 32, equal ones stored once."""
     for i in range(len(out)):
         s = service[i]
+        place = more[i]
         page = I(pages[I(a[i]) + I(s >> U(5))])
-        c = lists[I(more[i]) + I(table[(page << I(5)) + I(s & U(31))])]
+        k = U(table[(page << I(5)) + I(s & U(31))])
+        only = U(place - alone) if k != U(0) else U(NONE)
+        c = lists[I(U(place + k) if place < alone else U(0))]
+        c = c if place < alone else only
         out[i] = c if first else min(c, out[i])
 
 
@@ -307,6 +367,15 @@ def result(a, status, out):
     for i in range(len(out)):
         c = np.int32(a[i])
         out[i] = np.int32(-1) if (c == np.int32(NONE)) | (status[i] > PARTIAL) else c
+
+
+@inner
+def result_within(a, status, v, low, high, out):
+    """The same, and no rule where a value is not from low to high."""
+    for i in range(len(out)):
+        c = a[i]
+        none = (c == U(NONE)) | (status[i] > PARTIAL) | (v[i] < low) | (v[i] > high)
+        out[i] = np.int32(-1) if none else np.int32(c)
 
 
 @inner
@@ -356,6 +425,7 @@ def run(value, status, n, begin, end, program, arena, scratch, rule):
     todo = scratch[(REGISTERS - 1) * BLOCK :]
     for p in range(begin, end, BLOCK):
         e = min(BLOCK, end - p)
+        every = e
         service = scratch[:e]
         for at in range(0, len(program), WIDTH):
             op = program[at]
@@ -366,7 +436,7 @@ def run(value, status, n, begin, end, program, arena, scratch, rule):
             z = program[at + 5]
             w = program[at + 6]
             small = program[at + 9]
-            if op in (COMPARE, LOOK_UP, HALVES, BUCKETS, GATE):
+            if op in (COMPARE, LOOK_UP, HALVES, LINES, GATE):
                 fetch(value[f * n + p + e : f * n + min(p + e + BLOCK, end)])
             if op == COMPARE:
                 v = value[f * n + p : f * n + p + e]
@@ -411,8 +481,8 @@ def run(value, status, n, begin, end, program, arena, scratch, rule):
                 search(value[f * n + p : f * n + p + e], t4[x:], y, U(w), U(z), out)
             elif op == GATE:
                 gate(value[f * n + p : f * n + p + e], U(x), U(y), rule[p : p + e])
-            elif op == BUCKETS:
-                buckets(value[f * n + p : f * n + p + e], t4[x:], t8[y:], out, todo)
+            elif op == LINES:
+                lines(value[f * n + p : f * n + p + e], t4[x:], t2[y:], t4[z:], out, todo)
             elif op == WIDE:
                 first = f * n + p
                 for c in range(3):
@@ -454,7 +524,11 @@ def run(value, status, n, begin, end, program, arena, scratch, rule):
                     else:
                         final_4(a, service, t4[x:], I(y), w != 0, out)
                 elif op == RESULT:
-                    result(a, status[p : p + e], rule[p : p + e])
+                    if x < 0:
+                        result(a, status[p : p + e], rule[p : p + e])
+                    else:
+                        v = value[x * n + p : x * n + p + e]
+                        result_within(a, status[p : p + e], v, U(y), U(z), rule[p : p + e])
                 elif op == DENSE_OF:
                     b = scratch[y * BLOCK : y * BLOCK + e]
                     if small:
@@ -468,14 +542,30 @@ def run(value, status, n, begin, end, program, arena, scratch, rule):
                     b = scratch[y * BLOCK : y * BLOCK + e]
                     more = scratch[program[at + 8] * BLOCK : program[at + 8] * BLOCK + e]
                     displaced_words(a, b, t4[w:], t4[program[at + 7] :], t4[x:], out, more)
+                elif op == DISPLACED_PACKED:
+                    b = scratch[y * BLOCK : y * BLOCK + e]
+                    more = scratch[program[at + 8] * BLOCK : program[at + 8] * BLOCK + e]
+                    row, column = t4[w:], t4[program[at + 7] :]
+                    displaced_packed(a, b, row, column, t8[x:], I(z), I(program[at + 10]), out, more)
+                elif op == SIFT:
+                    source = scratch[y * BLOCK : y * BLOCK + e]
+                    dest = scratch[z * BLOCK : z * BLOCK + e]
+                    if w != 0:
+                        unite(out, todo[:e], scratch[f * BLOCK : f * BLOCK + every])
+                    e = sift(a, U(x), source, dest, service, todo, out, w != 0)
+                    service = scratch[:e]
+                elif op == UNITE:
+                    unite(a, todo[:e], scratch[program[at + 1] * BLOCK : program[at + 1] * BLOCK + every])
+                    e = every
+                    service = scratch[:e]
                 elif op == OF_LIST:
                     of_list(a, t4[x:], out, scratch[y * BLOCK : y * BLOCK + e])
                 elif op == PATTERN:
                     more = scratch[program[at + 7] * BLOCK : program[at + 7] * BLOCK + e]
-                    pattern(a, more, service, t2[x:], t4[y:], w != 0, out)
+                    pattern(a, more, service, t2[x:], t4[y:], U(program[at + 8]), w != 0, out)
                 elif op == PAGED:
                     more = scratch[program[at + 7] * BLOCK : program[at + 7] * BLOCK + e]
-                    paged(a, more, service, t2[x:], t4[y:], t4[z:], w != 0, out)
+                    paged(a, more, service, t2[x:], t4[y:], t4[z:], U(program[at + 8]), w != 0, out)
                 elif op == SCAN:
                     scan(a, t4[x:], t4[y:], t4[z:], value, n, p, w != 0, out)
                 elif op == ADD:

@@ -531,8 +531,9 @@ def told(legs, tells) -> list[tuple[int, int, int, int]]:
             for kind, (rule, tell) in enumerate(zip(rules, tells, strict=True)):
                 if rule >= 0 and tell[rule]:
                     found.append((packet, leg, row, rule, kind))
-    return [(leg, row, rule, kind) for packet, leg, row, rule, kind in sorted(found, key=lambda one: (*one[:2],
-    one[4]))]
+    return [
+        (leg, row, rule, kind) for packet, leg, row, rule, kind in sorted(found, key=lambda one: (*one[:2], one[4]))
+    ]
 
 
 def held_back(events, accounts, interval):

@@ -10,7 +10,7 @@ from test_classify import any_packets, headers_of, rule_sets
 from test_shapes import answers, difficult, edges_of, reference
 
 import engine
-from engine import Rule, Test, addresses
+from engine import Rule, Test, addresses, products
 from engine.addresses import Arena
 from engine.fields import COLUMN
 from engine.kernels import cells, passes, vectors
@@ -198,3 +198,85 @@ def test_index__a_rule_stands_where_it_has_fewest_neighbours():
     made = indexed(tested, {"proto": intervals(tested["proto"], 256), "dst_port": [*range(10)]}, 10)
     assert [(side.column, side.rules) for side in made.sides] == [(COLUMN["dst_port"], [[r] for r in range(9)] + [[]])]
     assert made.rest == [9]
+
+
+def lines_of(edge, number, values):
+    """What the pass of these tables says of each value."""
+    arena = Arena()
+    begin, different, rank = np.array(edge), *np.unique(np.array(number), return_inverse=True)
+    top, most = np.zeros(65536, np.uint32), 2 * len(edge) + 65536
+    edges, entry = np.zeros(32 * most, np.uint16), np.zeros(32 * most, np.uint32)
+    spare = np.full(33, -1), np.zeros(most, np.int64), np.zeros(65536, np.int64), np.zeros(65536, np.int64)
+    known = np.full(len(different), -1)
+    made = cells.lines(begin, np.array(number), rank.ravel(), known, top, edges, entry, *spare)
+    at = [arena.put(top, "u4"), arena.put(edges[: 32 * made], "u2"), arena.put(entry[: 32 * made], "u4")]
+    whole, out = arena.block(), np.zeros(len(values), np.uint32)
+    tables = (whole.view(kind)[first:] for kind, first in zip((np.uint32, np.uint16, np.uint32), at, strict=True))
+    passes.lines(np.array(values, np.uint32), *tables, out, np.zeros(len(values), np.uint32))
+    return out.tolist()
+
+
+@pytest.mark.parametrize(
+    "edge",
+    [
+        pytest.param([0], id="none"),
+        pytest.param([0, 1, 65535, 65536, 65537, WORD], id="at the ends of upper halves"),
+        pytest.param([*range(0, 32 * 2048, 2048)], id="32 intervals in one upper half: one node"),
+        pytest.param([*range(0, 33 * 1900, 1900)], id="33: a second level"),
+        pytest.param([*range(7 << 16, (7 << 16) + 65536)], id="every address of one: four levels"),
+        pytest.param([*range(0, WORD, 70_001)], id="one nearly everywhere"),
+    ],
+)
+def test_lines__find_the_interval_at_every_edge(edge):
+    edge = sorted({0, *edge})
+    number = [(i * 7 + 1) % 1000 for i in range(len(edge))]
+    values = sorted({min(WORD, max(0, one + k)) for one in edge for k in (-1, 0, 1)} | {WORD})
+    assert lines_of(edge, number, values) == [number[bisect_right(edge, v) - 1] for v in values]
+
+
+@given(
+    st.lists(st.integers(0, 9), max_size=30),
+    st.lists(st.sampled_from([2, 5, 8]), min_size=1, max_size=3).map(sorted),
+)
+def test_sift__keeps_what_a_later_part_may_still_decide(found, bounds):
+    """Parts that would all find 4: what was found before a bound stays, and packets keep their numbers."""
+    n = len(found)
+    numbers = [np.arange(n, dtype=np.uint32) for _ in range(3)]
+    which, left, result = np.zeros(n, np.uint32), np.zeros(n, np.uint32), np.array(found, np.uint32)
+    kept, expected = n, list(found)
+    for turn, least in enumerate(bounds):
+        if turn:
+            passes.unite(left[:kept], which[:kept], result)
+        sides = (one[:kept] for one in numbers)
+        kept = passes.sift(result, np.uint32(least), *sides, which, left, turn > 0)
+        assert [one[:kept].tolist() for one in numbers] == [which[:kept].tolist()] * 3
+        left[:kept] = np.minimum(left[:kept], 4)
+        expected = [min(one, 4) if one > least else one for one in expected]
+    passes.unite(left[:kept], which[:kept], result)
+    assert result.tolist() == expected
+
+
+@pytest.mark.parametrize(("bits", "operation"), [(64, "displaced_packed"), (0, "displaced_words")])
+def test_displaced__cells_of_one_word_and_of_three_say_the_same(bits, operation, monkeypatch):
+    """Pairs enough for a packed table, half of them with two rules, and rules with a wide address behind."""
+    monkeypatch.setattr(products, "PACKED", bits)
+    monkeypatch.setattr(products, "PART_OCTETS", 0)
+    monkeypatch.setattr(products, "DENSE_OCTETS", 1 << 16)
+    rules = [
+        Rule(i, (Test("src_addr", i % 1000, i % 1000), Test("dst_addr", i % 997, i % 997), Test("proto", i % 9, i % 9)))
+        for i in range(1500)
+    ]
+    rules += [Rule(r.number + 1500, (*r.tests[:2], Test("dst_port", 0, 99))) for r in rules[::2]]
+    rules += [Rule(3000, (Test("src_addr", 5, 500), Test("dst_port", 0, 9))), Rule(3001, (Test("dst_addr", 0, 2**31),))]
+    table = engine.compile_rules(rules, True, shapes=("parts",))
+    used = {passes.OPERATIONS[one] for one in table.body.narrow[:: passes.WIDTH]}
+    assert {operation, "sift", "unite"} <= used
+    draw = np.random.default_rng(2)
+    packets = [
+        {"src_addr": i % 1000, "dst_addr": (i + int(draw.integers(0, 2))) % 997, "proto": i % 9 if i % 3 else 1,
+         "dst_port": int(draw.integers(0, 200)), "version": 4, "status": "complete"}
+        for i in range(0, 1500, 7)
+    ]  # fmt: skip
+    zero = {field.name: 0 for field in engine.FIELDS}
+    packets = [zero | packet for packet in packets]
+    assert engine.classify(headers_of(packets, True), table).tolist() == [reference(one, rules) for one in packets]
