@@ -652,8 +652,8 @@ def test_log__through_a_link_is_refused(mysys, tmp_path, how) -> None:
         (mysys / "var/log").mkdir()
         (mysys / LOG).symlink_to(outside / "x")
     done = zsim("replay", "-s", str(mysys), PING)
-    assert (done.exit_code, list(outside.iterdir())) == (2, [])
-    assert len(done.stderr.splitlines()) == 1
+    assert (done.exit_code, list(outside.iterdir())) == (1, [])
+    assert "a link in" in done.stderr
 
 
 @pytest.mark.parametrize("path", ["/system.yaml", "/state.db", "/datasets/USER.Z24C.TCPPARMS/PROFILE", "/captures/x",

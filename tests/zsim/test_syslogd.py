@@ -680,7 +680,7 @@ def pipe(folder: Path) -> None:
 @pytest.mark.parametrize("prepare", [link_folder, link_file, link_dangling, pipe])
 def test_escape__no_link_is_followed_out(tmp_path: Path, prepare) -> None:
     code, told, _ = logged_to(tmp_path, "/var/log/x", prepare)
-    assert (code, "/var/log/" in told) == (2, True)
+    assert (code, "/var/log/" in told) == (1, True)  # syslogd goes on without it
     outside = tmp_path / "out"
     assert not outside.exists() or {path.name: path.read_text() for path in outside.iterdir()} in ({}, {"x": ""})
 
@@ -695,7 +695,7 @@ def test_escape__no_link_is_followed_out(tmp_path: Path, prepare) -> None:
 )  # fmt: skip
 def test_escape__the_system_itself_is_no_log(tmp_path: Path, destination: str, prepare) -> None:
     code, told, folder = logged_to(tmp_path, destination, prepare)
-    assert (code, destination in told) == (2, True)
+    assert (code, destination in told) == (1, True)
     assert (folder / "system.yaml").read_text() == (Path("profiles/adcd/system.yaml")).read_text()
     assert not (folder / "datasets/USER.Z24C.TCPPARMS/X").exists()
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -486,7 +487,8 @@ def send(
     from zsim import packets
     from zsim.replay import Tally, play
 
-    with session(place_of(ctx, system), write=True, live=(live, live_port)) as running, compiling():
+    place = place_of(ctx, system)
+    with session(place, write=True, live=(live, live_port)) as running, compiling():
         code = tell_doubts(running)
         try:
             linktype, made = packets.packets(expression)
@@ -497,7 +499,8 @@ def send(
         tally = Tally(_prepare(running, compiled, home))
         begun = time.perf_counter()
         every = [(running.clock.now, packet) for packet in made] * count
-        play(running, tally, [engine.frames_of(every, linktype, compiled)], arrival, rewrites)
+        flush = partial(profiles.save_files, running, place)
+        play(running, tally, [engine.frames_of(every, linktype, compiled)], arrival, rewrites, flush)
         tally.seconds = time.perf_counter() - begun
         tell_lost(running, tally.logged)
         if running.files.unwritable:
