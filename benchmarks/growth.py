@@ -15,8 +15,9 @@ def plot(rows: Sequence[dict[str, Any]], target: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(8, 5))
-    for name, traffic in dict.fromkeys((row["rules"].split()[0], row["traffic"]) for row in rows):
-        of = [row for row in rows if (row["rules"].split()[0], row["traffic"]) == (name, traffic)]
+    family = {row["rules"]: row["rules"].removesuffix(" grown") for row in rows}
+    for name, traffic in dict.fromkeys((family[row["rules"]], row["traffic"]) for row in rows):
+        of = [row for row in rows if (family[row["rules"]], row["traffic"]) == (name, traffic)]
         of.sort(key=lambda row: int(row["count"]))
         (line,) = axes.plot([row["count"] for row in of], [row["mpps"] for row in of], "o-", label=f"{name} {traffic}")
         peers = [row for row in of if row["peer_mpps"]]

@@ -44,7 +44,9 @@ def classify(
         _part(headers, table, rule, 0, n)
         return rule
     share = -(-n // (threads * 1024)) * 1024  # whole blocks of the programs
-    work = [_pool(threads).submit(_part, headers, table, rule, p, min(p + share, n)) for p in range(0, n, share)]
+    pool = _pool(threads - 1)  # this thread takes the first part itself: those that wake find a core idle
+    work = [pool.submit(_part, headers, table, rule, p, min(p + share, n)) for p in range(share, n, share)]
+    _part(headers, table, rule, 0, share)
     for one in work:
         one.result()
     return rule
