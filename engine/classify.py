@@ -67,7 +67,7 @@ class FlowCache:
     """
 
     def __init__(self, table: MatchTable, rows: int = 1 << 15) -> None:
-        from engine.kernels.cache import MIXED
+        from engine.kernels.cache import FREE, MIXED
 
         fields = dict.fromkeys((*table.fields, *(table.before.fields if table.before else ())))
         words = [
@@ -79,7 +79,7 @@ class FlowCache:
             for wide in (False, True)
         }
         self.known = {
-            wide: (zeros("u4", rows * len(of), True), as_array([-2] * rows, "i4", True))
+            wide: (zeros("u4", rows * len(of), True), as_array([FREE] * rows, "i4", True))
             for wide, of in self.columns.items()
         }
         self.mix, self.aside, self.patience = zeros("u4", MIXED, True), 0, 1

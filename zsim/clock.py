@@ -20,6 +20,7 @@ from zsim.facts import fact
 SECOND = 1_000_000_000
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAY = 86_400  # seconds
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY}  # of a time that passes, in seconds
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LATEST = 253_402_214_400 * SECOND  # the last day of the year 9999, the last a date can show
 
@@ -32,6 +33,18 @@ class Clock:
 
     def advance_to(self, time: int) -> None:
         self.now = max(self.now, time)
+
+    def advance_by(self, time: int) -> None:
+        """Let so many ns pass, but none behind the last day that a date can show."""
+        self.advance_to(min(self.now + time, LATEST))
+
+
+def passing(word: str) -> int:
+    """How long `+30m` is, in ns; units are those of UNITS. Raises ValueError."""
+    found = re.fullmatch(r"\+(\d{1,9})([smhd])", word)
+    if found is None:
+        raise ValueError(f"{word!r} is no time that passes; write +30s, +30m, +2h or +1d")
+    return int(found[1]) * UNITS[found[2]] * SECOND
 
 
 # ---- time zones (POSIX.1-2017, Base Definitions, 8.3 Other Environment Variables, TZ) -----------------------------

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from zsim import addresses
-from zsim.clock import SECOND, Offset, iso
+from zsim.clock import DAY, SECOND, Offset, iso
 from zsim.config.syslogconf import PRIORITIES
 from zsim.facts import fact
 from zsim.started import SYSLOGD, TRMD
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "zsim.forecast/1"
 LOGS = ("all", "as-configured", "deny")
-DAY = 86_400
 SHORTEST, SHORT = 60, 3600  # seconds: a capture below is not scaled to a day, or scaled with a warning
 WIDTH = 80
 

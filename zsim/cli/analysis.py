@@ -40,12 +40,11 @@ if TYPE_CHECKING:
 
 def _days(ctx: click.Context, parameter: click.Parameter, word: str) -> int:
     """`30d`, `12h` or `90m` as ns."""
-    from zsim.clock import SECOND
+    from zsim.clock import SECOND, UNITS
 
-    sizes = {"d": 86_400, "h": 3_600, "m": 60}
-    if word[-1:] not in sizes or not (word[:-1].isascii() and word[:-1].isdigit()) or len(word) > 6:
+    if word[-1:] not in ("d", "h", "m") or not (word[:-1].isascii() and word[:-1].isdigit()) or len(word) > 6:
         raise click.BadParameter(f"{word}: write 30d, 12h or 90m")
-    return int(word[:-1]) * sizes[word[-1]] * SECOND
+    return int(word[:-1]) * UNITS[word[-1]] * SECOND
 
 
 def _ignored(ids: tuple[str, ...], file: str | None) -> list[Ignore]:

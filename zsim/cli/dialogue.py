@@ -20,13 +20,11 @@ from typing import NamedTuple
 
 from zsim.cli.operate import code_of
 from zsim.cli.terminal import FINE, FOUND, NOT_KNOWN, UNUSABLE, finding_text, graver
-from zsim.clock import LATEST, SECOND
+from zsim.clock import passing
 from zsim.findings import NOTE, did_you_mean
 from zsim.profiles import Place, ProfileError
 from zsim.system import System
 from zsim.unix import Answer
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Said(NamedTuple):
@@ -111,10 +109,10 @@ def _frames(dialogue: Dialogue, system: System, typed: str) -> Said:
 
 
 def _clock(dialogue: Dialogue, system: System, typed: str) -> Said:
-    found = re.fullmatch(r"\+(\d{1,9})([smhd])", typed)
-    if found is None:
+    try:
+        system.clock.advance_by(passing(typed))
+    except ValueError:
         return Said("", f"zsim: clock> takes +30s, +30m, +2h or +1d, not {typed or 'nothing'}\n", UNUSABLE)
-    system.clock.advance_to(min(system.clock.now + int(found[1]) * UNITS[found[2]] * SECOND, LATEST))
     system.tick()
     return Said("".join(f"{each}\n" for each in system.seen()[0]))
 

@@ -17,13 +17,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zsim import packets
+from zsim.clock import passing
 from zsim.findings import UNKNOWN, Where, did_you_mean
 from zsim.system import System
 from zsim.tcpip import discard, traffic
 from zsim.tcpip.filters import FilterRule
 from zsim.whatif import compare, crossings, notation, search, whytold, words
 from zsim.whatif.crossings import View, view
-from zsim.whatif.scenario import Assertion, Expected, Scenario, Step, Subject, seconds
+from zsim.whatif.scenario import Assertion, Expected, Scenario, Step, Subject
 from zsim.whatif.trial import copied
 from zsim.whatif.why import FIELDS, Question, Why, called, explain
 
@@ -464,7 +465,7 @@ class _Story:
         return Happened(met=met, replies=replies)
 
     def clock(self, step: Step) -> Happened:
-        self.system.clock.advance_to(self.system.clock.now + seconds(step.value))
+        self.system.clock.advance_by(passing(step.value))
         self.system.tick()
         return Happened()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from zsim import addresses
+from zsim import addresses, clock
 from zsim.clock import SECOND, iso
 from zsim.findings import finding
 from zsim.tcpip.filters import DEFENSIVE, FilterRule
@@ -24,7 +24,7 @@ from zsim.whatif.crossings import View
 if TYPE_CHECKING:
     import engine
 
-DAY = 86_400 * SECOND
+DAY = clock.DAY * SECOND
 WINDOW = 30 * DAY  # how long a rule is watched before it is called unused
 BUSY = 1_000  # packets that have to be seen by then
 KEPT = 4_096  # values of a field that are kept of a rule
