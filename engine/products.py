@@ -1,8 +1,6 @@
 """Rules -> a program of passes over products of classes, one pass after the other, each data -> data.
 
-    columns    spans -> per field, the intervals (by number) that each rule asks for
-    classes    intervals in which the same rules hold share a class
-    services   all fields but the two addresses -> one service class, through cross tables
+    services   all fields but the two addresses -> one service class: see engine.services
     cells      source class x destination class -> the list of rules that hold there, pruned by service
     finals     lists x service classes -> the first rule; or, where that is large, a pattern and a list
     pairs      the lists of all cells: a dense table, or rows packed into each other
@@ -35,7 +33,6 @@ from engine.kernels.passes import (
     DISPLACED,
     DISPLACED_PACKED,
     DISPLACED_WORDS,
-    FILL,
     FINAL,
     FLAT,
     GATE,
@@ -52,15 +49,26 @@ from engine.kernels.passes import (
     SIFT,
     UNITE,
 )
+from engine.services import (
+    DEST,
+    FIRST_WORD,
+    FOUND,
+    LEFT,
+    SECOND_WORD,
+    SERVICE,
+    SOURCE,
+    Column,
+    Services,
+    TooLarge,
+    classes,
+    columns,
+    services,
+)
 
 ADDRESSES = ("src_addr", "dst_addr")
 PLANS = ("flat", "two", "parts", "scan")
 
 CELLS = 24_000_000  # so many cells are listed at most
-MARKS = 400_000_000  # so many steps a cross of service classes may take
-CROSSED = 1 << 16  # entries of a table that joins several fields
-HOLDS = 1 << 27  # service classes times services
-COVERED = 4_000_000_000  # multiplications to find which service covers which
 FLAT_OCTETS = 16 << 20  # of the pairs of one flat part
 FINAL_OCTETS = 8 << 20  # of the finals of one flat part
 PART_OCTETS = 128 << 10  # of the finals of one part of several
@@ -68,16 +76,8 @@ DENSE_OCTETS = 1 << 20  # of the pairs of one part of several
 PATTERN_OCTETS = 128 << 10  # larger patterns are cut in pages
 PAGE = 32
 PACKED = 64  # a cell of no more bits is one word
-SERVICES = 8192  # so many different services are classed at most
 SIFTED = 0.5  # packets are sifted where so many parts are saved a packet, were each rule met as often
 SCANNED = 96  # rules of a list, as a mean over cells by their length
-
-#: Registers of the program.
-SERVICE, SOURCE, DEST, FOUND, FIRST_WORD, SECOND_WORD, LEFT = range(7)
-
-
-class TooLarge(Exception):
-    """A table or the work to make it would be beyond its bound."""
 
 
 class Program(NamedTuple):
@@ -100,21 +100,6 @@ def narrowed(steps: Sequence[Step]) -> list[Step]:
             one = tuple(row)
         found.append(one)
     return found
-
-
-class Column(NamedTuple):
-    """What the rules ask of a field: intervals first[r] to after[r] - 1, of those that begin at `edge`."""
-
-    edge: list[int]
-    first: Array  # i8[rules]
-    after: Array  # i8[rules]
-
-
-class Services(NamedTuple):
-    spec: Array  # i4[rules]  the service of each rule
-    holds: Array  # u1[specs, classes]
-    cover: Array  # u1[specs, specs]  cover[i, j]: i holds wherever j does
-    steps: tuple[Step, ...]  # that leave the class in register SERVICE
 
 
 class Cells(NamedTuple):
@@ -140,110 +125,6 @@ class Finals(NamedTuple):
     words: Array  # u4[lists + 1, 2]  pattern: where it begins, and its list, see finals; scan: where all tests are
     tables: tuple[Array, ...]
     count: int  # type: ignore[assignment]  # hides tuple.count
-
-
-def columns(
-    spans: Mapping[str, Mapping[int, tuple[int, int]]], edges: Mapping[str, list[int]], rules: int
-) -> dict[str, Column]:
-    """Per field, the run of intervals each rule asks for; an untested field asks for all."""
-    found = {}
-    for field, of in spans.items():
-        edge = edges[field]
-        place = {value: i for i, value in enumerate(edge)}
-        first, after = np.zeros(rules, np.int64), np.full(rules, len(edge), np.int64)
-        some = [(r, low, high) for r, (low, high) in of.items() if low <= high]
-        at = [r for r, _, _ in some]
-        first[at] = [place[low] for _, low, _ in some]
-        after[at] = [place.get(high + 1, len(edge)) for _, _, high in some]
-        found[field] = Column(edge, first, after)
-    return found
-
-
-def _marks(count: int, seed: int = 1) -> Array:
-    return np.random.default_rng(seed).integers(0, 2**64, count, np.uint64)
-
-
-def classes(first: Array, after: Array, intervals: int) -> tuple[Array, Array]:
-    """The class of each interval, numbered as they appear, and an interval of each class.
-
-    A set of rules is the sum of a random mark for each distinct run of intervals; sums tell sets apart.
-    """
-    key, which = np.unique(first * (intervals + 1) + after, return_inverse=True)
-    mark = _marks(len(key))
-    change = np.zeros(intervals + 1, np.uint64)
-    np.add.at(change, key // (intervals + 1), mark)
-    np.subtract.at(change, key % (intervals + 1), mark)
-    _, begin, which = np.unique(np.cumsum(change[:intervals]), return_index=True, return_inverse=True)
-    order = np.argsort(begin)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return rank[which.ravel()], begin[order]
-
-
-def cross(a: Array, b: Array) -> tuple[Array, Array]:
-    """Classes of the pairs of classes of a and of b (u1[specs, classes]): i8[na, nb], and where each holds."""
-    specs, na, nb = len(a), a.shape[1], b.shape[1]
-    if specs * na + int(a.sum()) * nb > MARKS or na * nb > 1 << 23:
-        raise TooLarge
-    marks = np.zeros(na * nb, np.uint64)
-    loops.cross_marks(a.ravel(), b.ravel(), _marks(specs, 2), specs, na, nb, marks)
-    _, begin, which = np.unique(marks, return_index=True, return_inverse=True)
-    if len(begin) * specs > HOLDS:
-        raise TooLarge
-    i, j = np.divmod(begin, nb)
-    return which.reshape(na, nb), np.ascontiguousarray(a[:, i] & b[:, j])
-
-
-def services(arena: Arena, of: Mapping[str, Column], rules: int) -> Services:
-    """One class for all fields of `of`: tables that join fields while their product is small, one after the other."""
-    spec = np.zeros(rules, np.int64)
-    for column in of.values():
-        _, run = np.unique(column.first * (len(column.edge) + 1) + column.after, return_inverse=True)
-        _, spec = np.unique(spec * (int(run.max(initial=0)) + 1) + run.ravel(), return_inverse=True)
-        spec = spec.ravel()
-    _, sample = np.unique(spec, return_index=True)
-    specs = len(sample)
-    if specs > SERVICES:
-        raise TooLarge
-    steps: list[Step] = []
-    holds = np.ones((specs, 1), np.uint8)
-    table = np.zeros(1, np.int64)  # from the joint number in SERVICE to the class so far
-    joined = False  # whether SERVICE has a number yet
-    members = []
-    for field, column in of.items():
-        first, after = column.first[sample], column.after[sample]
-        of_interval, begin = classes(first, after, len(column.edge))
-        if len(begin) > 1:
-            mine = ((first[:, None] <= begin) & (begin < after[:, None])).astype(np.uint8)
-            members.append((field, column, of_interval, begin, mine))
-    # what tells services apart comes first: it keeps the classes of those that follow few
-    for field, column, of_interval, begin, mine in sorted(members, key=lambda one: float(one[4].mean())):
-        if joined and len(table) * len(begin) > CROSSED:
-            steps.append(_get(arena, SERVICE, SERVICE, table))
-            table = np.arange(holds.shape[1])
-        pairs, holds = cross(holds, mine)
-        # the field's classes count the slowest: number = what was before + class * (how many were before)
-        table = pairs[table].T.ravel()
-        before = len(table) // len(begin)
-        steps += addresses.of_value(arena, field, column.edge, of_interval * before, SERVICE, not joined, SECOND_WORD)
-        joined = True
-    if not joined:
-        steps.append(step(FILL, SERVICE, 0, 0))
-    elif not np.array_equal(table, np.arange(len(table))):
-        steps.append(_get(arena, SERVICE, SERVICE, table))
-    count = holds.shape[1]
-    if specs * specs * count <= COVERED:
-        weight = holds.astype(np.float32)
-        shared = weight @ weight.T
-        cover = (shared >= np.diag(shared)[None, :]).astype(np.uint8)
-    else:
-        cover = np.eye(specs, dtype=np.uint8)
-    return Services(spec.astype(np.int32), holds, cover, tuple(steps))
-
-
-def _get(arena: Arena, register: int, source: int, table: Array) -> Step:
-    small = int(table.max(initial=0)) < 65536
-    return step(GET, register, source, arena.put(table, "u2" if small else "u4"), 0, 0, 0, 0, 0, small)
 
 
 def _at(point: Array, value: Array, where: Array) -> Array:
