@@ -235,6 +235,15 @@ def narrow(arena: Arena, column: int, edge: Sequence[int], number: Array, regist
 
 def searched(arena: Arena, column: int, edge: Sequence[int], number: Array, register: int, first: bool) -> Step | None:
     """register (+)= the number, found in registers; None where the machine, or the many edges, do not allow it."""
+    tree = search_tree(edge, number)
+    if tree is None:
+        return None
+    table, levels, factor = tree
+    return step(SEARCH, register, column, arena.put(table, "u4"), levels, 0 if first else 2**32 - 1, factor)
+
+
+def search_tree(edge: Sequence[int], number: Array) -> tuple[Array, int, int] | None:
+    """The table of vectors.search for intervals that begin at these edges, its levels, its factor; None as above."""
     factor = max(1, int(np.gcd.reduce(number)))
     if not 1 < len(edge) <= 1 << vectors.MOST or int(number.max()) // factor > 0xFFFF or not vectors.quick():
         return None
@@ -248,7 +257,7 @@ def searched(arena: Arena, column: int, edge: Sequence[int], number: Array, regi
     interval = np.arange(1 << levels)
     numbers = table[words:].view(np.uint16)
     numbers[vectors.place(levels, interval)] = number[np.minimum(interval, len(edge) - 1)] // factor
-    return step(SEARCH, register, column, arena.put(table, "u4"), levels, 0 if first else 2**32 - 1, factor)
+    return table, levels, factor
 
 
 def halves(edge: Array, number: Array) -> tuple[Array, Array, Array] | None:

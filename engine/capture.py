@@ -251,20 +251,20 @@ class _DecodedBatch(_Batch):
     """The same with what Decoded says."""
 
     def __init__(self, stream: _Stream, smallest: int) -> None:
-        from engine.headers import tables
+        from engine.headers import decoder, turning
 
         super().__init__(stream, smallest)
         fresh = stream.spare.blank
         self.value, self.status = fresh("u4", COLUMNS * self.most), fresh("u1", self.most)
         self.rest, self.listed, self.wide = fresh("i4", self.most), 0, 0
-        self.tables = tables()
+        self.tables = decoder(), turning()
 
     def pcap(self, stream: _Stream, *way: int) -> tuple[int, int]:
         from engine.kernels.quick import decode_pcap
 
         filled = (self.columns, self.value, self.status, self.rest)
         self.count, at, why, self.listed, self.wide = decode_pcap(
-            stream.data, stream.at, *way, self.most, self.tables, *filled
+            stream.data, stream.at, *way, self.most, *self.tables, *filled
         )
         return at, why
 
@@ -273,7 +273,7 @@ class _DecodedBatch(_Batch):
 
         filled = (self.columns, self.value, self.status, self.rest)
         self.count, at, why, self.listed, wide = decode_pcapng(
-            stream.data, stream.at, *way, self.count, self.most, self.tables, *filled, self.listed
+            stream.data, stream.at, *way, self.count, self.most, *self.tables, *filled, self.listed
         )
         self.wide |= wide
         return at, why

@@ -76,11 +76,28 @@ def _layout(compiled: bool) -> Array:
     return as_array(words, "i4", compiled)
 
 
-def tables() -> tuple[Array, Array, int]:
-    """What the kernel for usual frames needs to fill in all columns."""
+@cache
+def _shapes() -> Array:
+    from engine.kernels.usual import shape
+
+    rows = [(row.proto, shape(row.header, row.ports, row.type, row.code, row.flags))
+            for row in TRANSPORTS if 4 in row.versions]  # fmt: skip
+    return as_array([shape(0, -1, -1, -1, -1), *(word for row in rows for word in row)], "u4", True)
+
+
+def decoder(wanted: int | None = None) -> tuple[Array, Array, Array, int]:
+    """The tables of the kernel for usual frames, and which columns it fills in: all of them."""
     from engine.kernels.usual import FLAGS, KINDS, LENGTHS
 
-    return _links(True), _layout(True), KINDS | FLAGS | LENGTHS
+    return _links(True), _layout(True), _shapes(), KINDS | FLAGS | LENGTHS if wanted is None else wanted
+
+
+def turning() -> tuple[Array, ...]:
+    """Room for that kernel to work in; for one thread."""
+    from engine.kernels.usual import CHUNK, WORDS
+
+    kinds = (("i8", CHUNK), ("i4", CHUNK), ("u4", WORDS * CHUNK), *[("i4", CHUNK)] * 3)
+    return tuple(blank(kind, n, True) for kind, n in kinds)
 
 
 def decode(frames: Frames) -> Headers:
@@ -107,7 +124,7 @@ def _decode_usual(frames: Frames) -> Decoded:
     n = frames.count
     value, status, rest = zeros("u4", COLUMNS * n, True), blank("u1", n, True), blank("i4", n, True)
     m, wide = usual(
-        frames.data, frames.start, frames.captured, frames.linktype, *tables(), n, value, status, rest
+        frames.data, frames.start, frames.captured, frames.linktype, decoder(), n, value, status, rest, turning()
     )  # fmt: skip
     return Decoded(value, status, rest[:m], bool(wide))
 

@@ -39,10 +39,10 @@ class Quick:
     """The state of it: tables, scratch, and what was counted. Only one thread may use it at a time."""
 
     def __init__(self, rules: RuleSet, vantage: Vantage, rows: int, arrival: int | None = None) -> None:
-        from engine.headers import columns_of, tables
+        from engine.headers import columns_of, decoder, turning
         from engine.kernels.passes import SCRATCH
-        from engine.kernels.quick import CHUNK, STRIDE, TOTALS
-        from engine.kernels.usual import WANTED
+        from engine.kernels.quick import STRIDE, TOTALS
+        from engine.kernels.usual import CHUNK, WANTED
         from engine.products import Program
 
         assert isinstance(rules.table.body, Program)
@@ -50,8 +50,7 @@ class Quick:
         assert isinstance(vantage.dst, Places)
         self.listed = tuple(blank(kind, MOST, True) for kind in ("i8", "u4", "u4", "i8", "i4"))
         frames = tuple(blank(kind, CHUNK, True) for kind in ("i8", "u4", "u4", "i8", "i4"))
-        src, dst, body = vantage.src, vantage.dst, rules.table.body
-        host = (src.top, src.low, dst.top, dst.low, src.edge, src.number, dst.edge, dst.number)
+        places, body = (tuple(vantage.src), tuple(vantage.dst)), rules.table.body
         way = (vantage.width.bit_length() - 1, -1 if arrival is None else arrival)
         program = (body.steps, body.narrow, body.arena, zeros("u4", SCRATCH, True))
         columns = columns_of(rules.table.fields)
@@ -66,9 +65,10 @@ class Quick:
         scratch = (
             *(zeros("u4", COLUMNS * STRIDE, True) for _ in range(2)),
             *(zeros(kind, CHUNK, True) for kind in kinds),
+            turning(),
         )
         self._tables = (
-            frames, (*tables()[:2], wanted), host, way, vantage.zones, program, judging, counted, scratch,
+            frames, decoder(wanted), places, way, vantage.zones, program, judging, counted, scratch,
             self.listed,
         )  # fmt: skip
         self.given = rules, vantage, rows, arrival
@@ -81,10 +81,11 @@ class Quick:
     @staticmethod
     def can(rules: RuleSet, vantage: Vantage) -> bool:
         """Whether the tables are of the kind this reads."""
+        from engine.kernels.quick import INTERFACE
         from engine.products import Program
 
         table = rules.table
-        places = isinstance(vantage.src, Places) and isinstance(vantage.dst, Places)
+        places = isinstance(vantage.src, Places) and isinstance(vantage.dst, Places) and len(vantage.zones) < INTERFACE
         return places and isinstance(table.body, Program) and table.before is None
 
     def share(self, submit: Callable[..., Any], threads: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from engine.arrays import Array, as_array, zeros
+from engine.arrays import Array, as_array, blank, zeros
 from engine.classify import classify
 from engine.compile import MatchTable, compile_rules
 from engine.fields import COLUMN
@@ -21,13 +21,17 @@ NONE, IN, OUT, FORWARD, LOOP = range(len(HOOKS))
 
 
 class Places(NamedTuple):
-    """From an address to 1 + the number of its first rule, 0 for none: of IPv4 by its upper half, then by its lower
-    half where numbers of `top` from 32,768 on say so; of IPv6 by the last interval that begins at or before it."""
+    """From an address to the number of its first rule, 0 for none: of IPv4 by a search among few intervals, or else by
+    its upper half, then by its lower half where numbers of `top` from 32,768 on say so; of IPv6 by the last interval
+    that begins at or before it."""
 
-    top: Array  # u2[65536]
+    tree: Array  # u4[...]  see kernels.vectors
+    levels: int  # 0 where there is none
+    factor: int
+    top: Array  # u2[65536], or [0] where there is a tree
     low: Array  # u2[65536*k]
     edge: Array  # u8[2*e]  where intervals begin, the upper word first
-    number: Array  # i4[e]  of the rule, or -1
+    number: Array  # i4[e]
 
 
 class Vantage(NamedTuple):
@@ -118,24 +122,38 @@ def places(ranges: "list[Range]") -> Places | None:
     """The first range that holds an address, as tables; None where they would be too large."""
     import numpy
 
-    top, edges = numpy.zeros(1 << 16, "u2"), intervals(ranges, 4, 32)
-    if any(number + 1 >= SUBTABLE for *_, number in ranges):
+    from engine.addresses import search_tree
+
+    edges = [(first, max(number, 0)) for first, number in intervals(ranges, 4, 32)]
+    wide = [(first, max(number, 0)) for first, number in intervals(ranges, 6, 128)]
+    found = search_tree([first for first, _ in edges], numpy.array([number for _, number in edges]))
+    tree, levels, factor = found or (numpy.zeros(1, "u4"), 0, 0)
+    halves = (numpy.zeros(1, "u2"), numpy.zeros(1, "u2")) if found else _halves(edges)
+    if halves is None:
         return None
-    parts: dict[int, Array] = {}
-    for (first, number), (after, _) in zip(edges, [*edges[1:], (1 << 32, -1)], strict=True):
+    words = [word for first, _ in wide for word in (first >> 64, first & (1 << 64) - 1)]
+    edge, number = numpy.array(words, "u8"), numpy.array([number for _, number in wide], "i4")
+    return Places(tree, levels, factor, halves[0], halves[1], edge, number)
+
+
+def _halves(edges: list[tuple[int, int]]) -> tuple[Array, Array] | None:
+    """What `top` and `low` of Places are for these intervals; None where they would be too large."""
+    import numpy
+
+    if any(number >= SUBTABLE for _, number in edges):
+        return None
+    top, parts = numpy.zeros(1 << 16, "u2"), dict[int, Array]()
+    for (first, number), (after, _) in zip(edges, [*edges[1:], (1 << 32, 0)], strict=True):
         for upper in {first >> 16, after - 1 >> 16}:  # only the ends of an interval can share their upper half
             begin, end = max(first, upper << 16) & 0xFFFF, min(after - 1, upper << 16 | 0xFFFF) & 0xFFFF
             if end - begin < 0xFFFF:
                 if upper not in parts and len(parts) == MOST_SUBTABLES:
                     return None
-                parts.setdefault(upper, numpy.zeros(1 << 16, "u2"))[begin : end + 1] = number + 1
-        top[first + 0xFFFF >> 16 : after >> 16] = number + 1
+                parts.setdefault(upper, numpy.zeros(1 << 16, "u2"))[begin : end + 1] = number
+        top[first + 0xFFFF >> 16 : after >> 16] = number
     for at, upper in enumerate(parts):
         top[upper] = SUBTABLE + at
-    low = numpy.concatenate([*parts.values(), numpy.zeros(1, "u2")])
-    wide = intervals(ranges, 6, 128)
-    words = [word for first, _ in wide for word in (first >> 64, first & (1 << 64) - 1)]
-    return Places(top, low, numpy.array(words, "u8"), numpy.array([number for _, number in wide], "i4"))
+    return top, numpy.concatenate([*parts.values(), numpy.zeros(1, "u2")])
 
 
 def intervals(ranges: "list[Range]", version: int, bits: int) -> list[tuple[int, int]]:
@@ -200,5 +218,6 @@ def _numbers(headers: Headers, field: str, answers: MatchTable | Places) -> Arra
     from engine.kernels.quick import find_places
 
     found = zeros("i4", headers.count, True)
-    find_places(headers.value, headers.count, COLUMN[field], *answers, found)
+    room = blank("i4", headers.count, True)
+    find_places(headers.value, headers.count, COLUMN[field], tuple(answers), room, found)
     return found

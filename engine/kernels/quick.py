@@ -6,15 +6,15 @@ usual.py), and packets about which something is to be said. For compiled mode on
 
 Arrays that travel together are tuples:
     frames   start i8, captured u4, length u4, time i8, linktype i4, each [CHUNK]
-    decoder  links i4[5*k], layout i4[5*512], see decode.py; which columns are wanted, see usual.py
-    host     see engine.whereabouts: top, low u2 of the source, of the destination; then edge u8, number i4 of both
+    decoder, turning  see usual.py
+    places   of a source, of a destination: see engine.vantage.Places
     crossed  zones i4[interfaces]
     program  steps, narrow i8[...], arena u1[...], scratch u4[...], see passes.py
     way      the width of Vantage as a shift, the interface on which the packets came or -1
     rules    deny, log u1[rules + 1], the last for no rule; tested i8[...], the columns rules test
     counted  sums i8[4*(rules + 1)], total i8[TOTALS], linktypes i8[65536]
     rows     value, other u4[COLUMNS*STRIDE]; status, hook, mark u1, rule, second, rest, forward, onward i4,
-             each [CHUNK]
+             each [CHUNK]; turning
     listed   start i8, captured u4, length u4, time i8, linktype i4, each [MOST]; what goes the long way
 """
 
@@ -30,10 +30,10 @@ from engine.kernels import passes as classifying
 from engine.kernels import walk as walking
 from engine.kernels.ahead import word
 from engine.kernels.journey import DENIED, FORWARD, IN, LOOP, NONE, OUT, PERMITTED, UNFILTERED
-from engine.kernels.usual import I, decode_usual
+from engine.kernels.usual import CHUNK, FILLED, I, decode_usual
+from engine.kernels.vectors import search
 from engine.kernels.walk import FULL, MORE, MOST_CAPTURED, NO_TIME, UNTIMED
 
-CHUNK = 512
 STRIDE = CHUNK + 16  # between columns: an odd number of cache lines, lest all columns of a packet fight for one place
 SIMPLE = 12  # octets of a simple packet block before its frame
 SUBTABLE = 0x8000  # a number of `top` from there on is 65,536 further numbers, in `low`
@@ -44,6 +44,7 @@ TOTALS = VERDICTS + 5
 
 VERSION, SRC, DST = COLUMN["version"], COLUMN["src_addr"], COLUMN["dst_addr"]
 DIRECTION, ROUTED, ZONE = COLUMN["direction"], COLUMN["routed"], COLUMN["zone"]
+UNFILLED = tuple(c for c in range(COLUMNS) if c not in FILLED)
 WIDE_COLUMNS = (SRC, SRC + 1, SRC + 2, DST, DST + 1, DST + 2)
 
 inner = njit(nogil=True)
@@ -66,77 +67,108 @@ def beyond(high, low, edge, number):
 
 
 @inner
-def find(value, n, stride, column, top, low, edge, number, found):
-    """found[p] = what is known of an address of each packet, as Vantage.src and dst have it, or -1.
+def find(value, n, stride, column, places, which, m, found):
+    """found[p] = what is known of an address of each packet, as Vantage.src and dst have it, or 0.
 
-    value  u4[columns*stride]    found  i4[n]
+    value  u4[columns*stride]    which  i4[m], the packets of IPv6    found  i4[n]
     """
-    for p in range(n):
-        if value[VERSION * stride + p] == 4:
-            address = value[(column + 3) * stride + p]
-            one = np.int64(top[I(address >> np.uint32(16))])
-            if one >= SUBTABLE:
-                one = np.int64(low[I(one - SUBTABLE) << I(16) | I(address & np.uint32(0xFFFF))])
-            found[p] = one - 1
-        else:
-            high = I(value[column * stride + p]) << I(32) | I(value[(column + 1) * stride + p])
-            least = I(value[(column + 2) * stride + p]) << I(32) | I(value[(column + 3) * stride + p])
-            found[p] = beyond(high, least, edge, number)
-
-
-@kernel
-def find_places(value, n, column, top, low, edge, number, found):
-    """As `find`, of a whole batch.    value  u4[columns*n]    found  i4[n]"""
-    find(value, n, n, column, top, low, edge, number, found)
+    tree, levels, factor, top, low, edge, number = places
+    address = value[(column + 3) * stride : (column + 3) * stride + n]
+    if levels:
+        search(address, tree, levels, np.uint32(factor), np.uint32(0), found.view(np.uint32))
+    else:
+        find_halves(address, top, low, found)
+    for i in range(m):
+        p = which[i]
+        high = I(value[column * stride + p]) << I(32) | I(value[(column + 1) * stride + p])
+        least = I(value[(column + 2) * stride + p]) << I(32) | I(value[(column + 3) * stride + p])
+        found[p] = beyond(high, least, edge, number)
 
 
 @inner
-def orient(value, status, src, dst, n, shift, given, zones, hook, departure):
-    """The hooks of packets, as journey.hooks has them, and the context columns of their first legs."""
-    interfaces = len(zones)
-    fallback = given if given >= 0 else 0 if interfaces else -1
-    group = interfaces + 1
-    mask = (1 << shift) - 1
+def find_halves(address, top, low, found):
+    """The same of IPv4 addresses; which of the tables has it is not to be foreseen, and both are asked."""
+    for p in range(len(address)):
+        a = address[p]
+        one = np.int64(top[I(a >> np.uint32(16))])
+        below = one >= SUBTABLE
+        other = np.int64(low[I((one - SUBTABLE) << 16 | np.int64(a & np.uint32(0xFFFF)) if below else 0)])
+        found[p] = np.int32(other if below else one)
+
+
+@kernel
+def find_places(value, n, column, places, which, found):
+    """As `find`, of a whole batch.    value  u4[columns*n]    which  i4[n], room to work in    found  i4[n]"""
+    m = 0
     for p in range(n):
-        if status[p] == NOT_IP:
-            hook[p] = NONE
-            continue
-        owner_src = owner_dst = back = onward = -1
-        if src[p] >= 0:
-            owner_src = (src[p] >> shift) - 1
-            back = (src[p] & mask) - 1
-        if dst[p] >= 0:
-            owner_dst = (dst[p] >> shift) - 1
-            onward = (dst[p] & mask) - 1
-        to_here = owner_dst >= 0 and owner_dst != group
-        out = 0
-        routed = 0
-        if owner_src >= 0 and to_here:
-            hook[p] = LOOP
-            at = -1
-        elif owner_src >= 0:
-            hook[p] = OUT
-            out = 1
-            at = fallback
-            if owner_src > 0:
-                at = owner_src - 1
-            if onward >= 0 and not (owner_dst == group and owner_src > 0):
-                at = onward
-        else:
-            at = fallback
-            if given < 0 and to_here and owner_dst > 0:
-                at = owner_dst - 1
-            elif given < 0 and back >= 0:
-                at = back
-            if owner_dst >= 0:
-                hook[p] = IN
-            else:
-                hook[p] = FORWARD
-                routed = 1
-                departure[p] = onward if onward >= 0 else fallback
-        value[DIRECTION * STRIDE + p] = out
-        value[ROUTED * STRIDE + p] = routed
-        value[ZONE * STRIDE + p] = zones[at] if at >= 0 else 0
+        which[m] = p
+        m += np.int64(value[VERSION * n + p] != 4)
+    find(value, n, n, column, places, which, m, found)
+
+
+# `orient` says of a packet in one word: its hook, whether it goes out, is forwarded, then the interface it crosses
+# first and the one by which it may depart, both plus 1
+OUT_BIT, ROUTED_BIT, CROSSED, DEPARTS = 3, 4, 5, 18
+INTERFACE = (1 << DEPARTS - CROSSED) - 1
+
+
+@inner
+def orient(src, dst, shift, given, interfaces, way):
+    """The hooks of packets, as journey.hooks has them, and the interfaces they cross.    src, dst, way  i4[n]"""
+    fallback = np.int32(given if given >= 0 else 0 if interfaces else -1)
+    free = given < 0
+    group = np.int32(interfaces + 1)
+    mask = np.int32((1 << shift) - 1)
+    bits = np.int32(shift)
+    one, none = np.int32(1), np.int32(0)
+    for p in range(len(way)):
+        owner_src = (src[p] >> bits) - one
+        back = (src[p] & mask) - one
+        owner_dst = (dst[p] >> bits) - one
+        onward = (dst[p] & mask) - one
+        from_here = owner_src >= none
+        to_group = owner_dst == group
+        to_any = owner_dst >= none
+        to_here = to_any & (owner_dst != group)
+        known = onward >= none
+        its = owner_src - one if owner_src > none else fallback
+        leaves = onward if known & ~(to_group & (owner_src > none)) else its
+        comes = back if free & (back >= none) else fallback
+        comes = owner_dst - one if free & to_here & (owner_dst > none) else comes
+        out = from_here & ~to_here
+        routed = ~from_here & ~to_any
+        hook = np.int32(LOOP) if from_here & to_here else np.int32(OUT)
+        hook = hook if from_here else np.int32(IN) if to_any else np.int32(FORWARD)
+        at = leaves if from_here else comes
+        at = -one if from_here & to_here else at
+        last = onward if known else fallback
+        flags = np.int32(out) << OUT_BIT | np.int32(routed) << ROUTED_BIT
+        way[p] = hook | flags | at + one << CROSSED | last + one << DEPARTS
+
+
+@inner
+def hooks_of(way, status, hook):
+    for p in range(len(way)):
+        hook[p] = NONE if status[p] == NOT_IP else way[p] & 7
+
+
+@inner
+def bit_of(way, bit, out):
+    for p in range(len(way)):
+        out[p] = way[p] >> bit & 1
+
+
+@inner
+def departures(way, departure):
+    for p in range(len(way)):
+        departure[p] = (way[p] >> DEPARTS) - 1
+
+
+@inner
+def zones_of(way, zones, out):
+    for p in range(len(way)):
+        at = np.int64(way[p] >> CROSSED & INTERFACE)
+        out[p] = zones[I(at - 1)] if at else 0
 
 
 @inner
@@ -152,22 +184,27 @@ def add(r, when, octets, sums):
 
 
 @inner
-def settle(n, frames, decoder, data, host, way, zones, program, rules, counted, rows, listed, m):
+def settle(n, frames, decoder, data, places, way, zones, program, rules, counted, rows, listed, m):
     """Everything that follows the walk of n frames; returns how many are listed now, m before."""
     start, captured, length, time, linktype = frames
-    links, layout, wanted = decoder
-    top, low, top_dst, low_dst, edge, number, edge_dst, number_dst = host
+    of_source, of_dest = places
     shift, given = way
     steps, narrow, arena, scratch = program
     deny, log, tested = rules
     sums, total, linktypes = counted
-    value, other, status, hook, mark, rule, second, rest, forward, onward = rows
+    value, other, status, hook, mark, rule, second, rest, forward, onward, turning = rows
+    wides = turning[5]
 
     stride, zero = np.int64(STRIDE), np.int64(0)  # no constants, or `run` would be compiled for them
-    left, wide = decode_usual(data, start, captured, linktype, links, layout, wanted, n, 0, STRIDE, value, status, rest)
-    find(value, n, STRIDE, SRC, top, low, edge, number, rule)
-    find(value, n, STRIDE, DST, top_dst, low_dst, edge_dst, number_dst, second)
-    orient(value, status, rule, second, n, shift, given, zones, hook, onward)
+    left, wide = decode_usual(data, start, captured, linktype, decoder, n, zero, stride, value, status, rest, turning)
+    find(value, n, stride, SRC, of_source, wides, wide, rule[:n])
+    find(value, n, stride, DST, of_dest, wides, wide, second[:n])
+    orient(rule[:n], second[:n], shift, given, len(zones), forward[:n])
+    hooks_of(forward[:n], status[:n], hook[:n])
+    bit_of(forward[:n], OUT_BIT, value[DIRECTION * STRIDE : DIRECTION * STRIDE + n])
+    bit_of(forward[:n], ROUTED_BIT, value[ROUTED * STRIDE : ROUTED * STRIDE + n])
+    zones_of(forward[:n], zones, value[ZONE * STRIDE : ZONE * STRIDE + n])
+    departures(forward[:n], onward[:n])
     run(value, status, stride, zero, n, steps if wide else narrow, arena, scratch, rule)
     none = np.int32(len(deny) - 1)  # stands for no rule: it denies, and does not log
     said = f = unfiltered = denied = 0
@@ -229,8 +266,7 @@ def settle(n, frames, decoder, data, host, way, zones, program, rules, counted, 
     else:
         linktypes[I(linktype[0])] += n
     if left + said:
-        for i in range(n if said else left):
-            p = i if said else rest[i]
+        for p in range(n):
             if mark[p]:
                 listed[0][m] = start[p]
                 listed[1][m] = captured[p]
@@ -254,7 +290,7 @@ def settle(n, frames, decoder, data, host, way, zones, program, rules, counted, 
 @kernel
 def play_pcap(
     data, at, stop, big, swapped, scale, header, fcs, carries, ahead, n, m,
-    frames, decoder, host, way, zones, program, rules, counted, rows, listed,
+    frames, decoder, places, way, zones, program, rules, counted, rows, listed,
 ):  # fmt: skip
     """Settle the records of a pcap that begin from byte `at` on and before `stop`, at most n, or list them.
 
@@ -273,7 +309,7 @@ def play_pcap(
                 at = starts[k] - header
                 why = FULL
         if k:
-            m = settle(k, frames, decoder, data, host, way, zones, program, rules, counted, rows, listed, m)
+            m = settle(k, frames, decoder, data, places, way, zones, program, rules, counted, rows, listed, m)
             done += k
         if why != FULL:
             break
@@ -283,7 +319,7 @@ def play_pcap(
 @kernel
 def play_pcapng(
     data, at, big, interface, interfaces, ahead, n, m,
-    frames, decoder, host, way, zones, program, rules, counted, rows, listed,
+    frames, decoder, places, way, zones, program, rules, counted, rows, listed,
 ):  # fmt: skip
     """The same for the packet blocks of a pcapng, as far as they have a time.
 
@@ -309,7 +345,7 @@ def play_pcapng(
             why = UNTIMED
         if k:
             last = time[k - 1]
-            m = settle(k, frames, decoder, data, host, way, zones, program, rules, counted, rows, listed, m)
+            m = settle(k, frames, decoder, data, places, way, zones, program, rules, counted, rows, listed, m)
             done += k
         if why != FULL:
             break
@@ -323,36 +359,22 @@ def clear(v):
 
 
 @inner
-def decode_chunk(data, frames, first, k, decoder, n, value, status, rest, m):
+def decode_chunk(data, frames, first, k, decoder, n, value, status, rest, m, turning):
     """Decode the usual ones of k frames of a batch from row `first` on; returns (how many are listed, any IPv6)."""
-    links, layout, wanted = decoder
-    for c in range(COLUMNS):
+    for c in UNFILLED:
         clear(value[c * n + first : c * n + first + k])
     start, captured, _, _, linktype = frames
-    listed = rest[m:]
     more, wide = decode_usual(
-        data,
-        start[first:],
-        captured[first:],
-        linktype[first:],
-        links,
-        layout,
-        wanted,
-        k,
-        first,
-        n,
-        value,
-        status,
-        listed,
+        data, start[first:], captured[first:], linktype[first:], decoder, k, first, n, value, status, rest[m:], turning
     )
-    for i in range(more):
-        listed[i] += first
+    for i in range(m, m + more):
+        rest[i] += first
     return m + more, wide
 
 
 @kernel
 def decode_pcap(
-    data, at, big, swapped, scale, header, fcs, carries, ahead, n, decoder, frames, value, status, rest
+    data, at, big, swapped, scale, header, fcs, carries, ahead, n, decoder, turning, frames, value, status, rest,
 ):  # fmt: skip
     """Walk and decode at most n records of a pcap; returns (frames, stopped at, why, how many are listed, any IPv6).
 
@@ -367,14 +389,16 @@ def decode_pcap(
             start[done:], captured[done:], length[done:], time[done:], linktype[done:],
         )  # fmt: skip
         if k:
-            m, six = decode_chunk(data, frames, done, k, decoder, n, value, status, rest, m)
+            m, six = decode_chunk(data, frames, done, k, decoder, n, value, status, rest, m, turning)
             wide |= six
             done += k
     return done, at, why, m, wide
 
 
 @kernel
-def decode_pcapng(data, at, big, interface, interfaces, ahead, done, n, decoder, frames, value, status, rest, m):
+def decode_pcapng(
+    data, at, big, interface, interfaces, ahead, done, n, decoder, turning, frames, value, status, rest, m
+):
     """The same for packet blocks of a pcapng, behind the `done` frames there are, m of them listed."""
     wide = 0
     before = np.int64(0)  # not a constant, or the walk would be compiled for it
@@ -386,7 +410,7 @@ def decode_pcapng(data, at, big, interface, interfaces, ahead, done, n, decoder,
             start[done:], captured[done:], length[done:], time[done:], linktype[done:],
         )  # fmt: skip
         if k:
-            m, six = decode_chunk(data, frames, done, k, decoder, n, value, status, rest, m)
+            m, six = decode_chunk(data, frames, done, k, decoder, n, value, status, rest, m, turning)
             wide |= six
             done += k
     return done, at, why, m, wide

@@ -1,15 +1,20 @@
 """Frames -> Headers: equal in both modes and to the reference, on real, mutated and made-up frames."""
 
 import struct
+from random import Random
 
+import numpy as np
 import pytest
 from captures import both_modes, each_capture, octets_of, packets, read, rows
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import njit
 from reference import decode as reference
 
 import engine
+from engine.arrays import of_octets
 from engine.fields import COLUMN, COLUMNS
+from engine.kernels.turn import OCTETS, turn
 from engine.linktypes import LINKTYPES, name_of
 
 ETHER = bytes(12)
@@ -51,6 +56,44 @@ def test_decode__equals_the_reference_on_real_captures(name, compiled):
     found = [packet for frames in batches for packet in packets(engine.decode(frames))]
     expected = [reference(frame, wire, linktype) for _, frame, wire, _, linktype in rows(batches)]
     assert found == expected
+
+
+@pytest.mark.parametrize("tagged", [0.0, 0.05, 0.5, 1.0])
+@pytest.mark.parametrize("last", [b"", bytes(64)], ids=["cut at the end", "and more behind"])
+def test_decode__a_batch_of_thousands_is_what_each_of_them_is(tagged, last):
+    random = Random(repr((tagged, last)))
+    protos = (1, 2, 6, 17, 33, 47, 50, 58, 59, 89, 132, 135, 136)
+    frames = []
+    for _ in range(2500):
+        payload, proto = random.randbytes(random.choice((0, 3, 8, 20, 24, 40))), random.choice(protos)
+        bits, first = random.choice((0, 0, 0, 0x4000, 0x2000, 7)), random.choice((0x45, 0x45, 0x45, 0x46, 0x65))
+        four = ip(payload, proto, random.getrandbits(32), random.getrandbits(32), bits, None, first, b"")
+        made = (b"\x08\0" + four) if random.random() < 0.8 else b"\x86\xdd" + ip6(payload, random.choice((0, *protos)))
+        tag = b"\x81\0" + random.randbytes(2) if random.random() < tagged else b""
+        frame = ETHER + tag + made + random.choice((b"", bytes(6)))
+        frames.append(frame[: random.randrange(len(frame))] if random.random() < 0.05 else frame)
+    batch = engine.frames_of([(0, frame) for frame in frames], 1, True)
+    batch = batch._replace(data=of_octets(bytes(batch.data) + last, True))
+    assert packets(engine.decode(batch)) == [reference(frame, len(frame), 1) for frame in frames]
+
+
+@given(st.binary(min_size=OCTETS, max_size=600), st.data())
+def test_turn__rows_become_columns(octets, data):
+    n = data.draw(st.integers(1, 40))
+    places = data.draw(st.lists(st.integers(0, len(octets) - OCTETS), min_size=n, max_size=n))
+    at = np.zeros(48, "i8")
+    at[:n] = places
+    for quarters in (2, 3):
+        words = np.zeros(12 * 48, "u4")
+        turned(of_octets(octets, True), at, n, quarters, words)
+        for i, place in enumerate(places):
+            expected = struct.unpack_from(f">{4 * quarters}I", octets, place)
+            assert tuple(words[i::48][: 4 * quarters].tolist()) == expected
+
+
+@njit
+def turned(octets, at, n, quarters, words):
+    turn(octets, at, n, quarters, len(at), words)
 
 
 @given(st.lists(st.binary(max_size=120), max_size=8))

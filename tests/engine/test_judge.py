@@ -1,5 +1,8 @@
 """A host's view and its verdicts: journeys, legs, blocks and simulations; both modes equal the reference."""
 
+from random import Random
+
+import numpy as np
 import pytest
 from captures import both_modes, each_capture, octets_of, packets, read
 from hypothesis import given
@@ -10,6 +13,7 @@ from test_decode import ip, ip6, tcp
 
 import engine
 from engine import HOOKS, VERDICTS, Rule, RuleSet, Test
+from engine.kernels import journey, quick
 
 HOME, OTHER_HOME, VIPA, PEER, FAR = 0x0A010102, 0xC0A8014A, 0x0A0A0A0A, 0x0A010002, 0x08080808
 ALL_HOSTS = 0xE0000001
@@ -32,18 +36,18 @@ def judge(frames, host, sets, arrival=None):
     headers = engine.decode(frames)
     compiled = headers.compiled
     vantage = place(host, compiled)
-    journey = engine.orient(headers, vantage, arrival)
+    journeyed = engine.orient(headers, vantage, arrival)
     flags = [0] * 1000
     rules, block, simulate = (
         RuleSet(engine.compile_rules(sets[name], compiled), sets["deny"] if name == "rules" else flags, flags)
         for name in ("rules", "block", "simulate")
     )
-    judgement = engine.judge(headers, journey, vantage, rules, block, simulate)
+    judgement = engine.judge(headers, journeyed, vantage, rules, block, simulate)
     journeys = list(
         zip(
-            (HOOKS[hook] for hook in journey.hook),
-            journey.arrival.tolist(),
-            journey.departure.tolist(),
+            (HOOKS[hook] for hook in journeyed.hook),
+            journeyed.arrival.tolist(),
+            journeyed.departure.tolist(),
             strict=True,
         )
     )
@@ -310,3 +314,42 @@ def test_judge__real_captures(name):
             }
             host = HOST | {"addresses": sorted(owned)}
             assert judge(few, host, sets) == expected(few, host, sets)
+
+
+@given(hosts, frames_between, st.one_of(st.none(), st.integers(0, 2)))
+def test_orient__in_one_word_is_what_the_hooks_are(host, frames, arrival):
+    """The quick way beside `hooks`, over every two things that can be known of a source and a destination."""
+    vantage = place(host, True)
+    width, interfaces = vantage.width, len(vantage.zones)
+    numbers = np.arange((interfaces + 2) * width, dtype="i4")
+    src, dst = (column.ravel().astype("i4") for column in np.meshgrid(numbers, numbers))
+    n, given = len(src), -1 if arrival is None else arrival
+    hook, arrives, departs, way = np.zeros(n, "u1"), np.zeros(n, "i4"), np.zeros(n, "i4"), np.zeros(n, "i4")
+    journey.hooks(np.zeros(n, "u1"), src, dst, n, width, given, interfaces, hook, arrives, departs)
+    quick.orient(src, dst, width.bit_length() - 1, given, interfaces, way)
+    out = hook == journey.OUT
+    crossed = np.where(out, departs, arrives)
+    assert (way & 7).tolist() == hook.tolist()
+    assert (way >> quick.OUT_BIT & 1).tolist() == out.tolist()
+    assert (way >> quick.ROUTED_BIT & 1).tolist() == (hook == journey.FORWARD).tolist()
+    assert ((way >> quick.CROSSED & quick.INTERFACE) - 1).tolist() == crossed.tolist()
+    forward = hook == journey.FORWARD
+    assert ((way >> quick.DEPARTS) - 1)[forward].tolist() == departs[forward].tolist()
+
+
+@pytest.mark.parametrize("count", [1, 3, 100, 300, 2000])
+def test_orient__however_many_addresses_a_host_has(count):
+    """Few intervals are searched, many are looked up."""
+    random = Random(count)
+    own = random.sample(range(0x0A000000, 0x0A080000), count)
+    routes = [(4, 0, 2**32 - 1, 0), (4, 0x0A040000, 0x0A04FFFF, 1), (6, 0, 2**128 - 1, 1)]
+    host = {"addresses": [(4, each, each % 2) for each in own], "groups": [], "routes": routes, "zones": [1, 2]}
+    ends = [own[0], own[-1], 0x0A040001, *(random.choice((*own, random.getrandbits(32))) for _ in range(500))]
+    frames = [(0, ip(tcp(), 6, random.choice(ends), each)) for each in ends]
+    frames += [(0, ip6(tcp(), 6))] * 3
+    found = []
+    for compiled in (False, True):
+        headers = engine.decode(engine.frames_of(frames, 101, compiled))
+        found.append([column.tolist() for column in engine.orient(headers, place(host, compiled))])
+    assert found[0] == found[1]
+    assert len({*found[0][0]}) == 4  # all kinds of hooks
