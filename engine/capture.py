@@ -129,6 +129,20 @@ def read_capture(
     in the cache; `decode` is still to be called, once.
     """
     stream = _Stream(blocks, name, compiled, quick, decoding and compiled)
+    try:
+        yield from _read(stream)
+    except CaptureError as error:
+        damage: CaptureError | None = error
+    else:
+        damage = None
+    if quick is not None:
+        yield from quick.flush(stream)
+    if damage is not None:
+        raise damage
+
+
+def _read(stream: "_Stream") -> Iterator[Frames]:
+    """The frames of whatever kind of capture it is."""
     stream.need(4)
     magic = bytes(stream.octets[:4])
     if magic == _SECTION:
@@ -370,6 +384,7 @@ def _read_pcapng(stream: _Stream) -> Iterator[Frames]:
                 damage = error
         yield from batch.frames(stream)
         if why == walk.UNTIMED and stream.quick is not None:  # its time is that of the frame before: no sum tells that
+            yield from stream.quick.flush(stream)
             stream.quick.last = None
             stream.quick = None
             continue

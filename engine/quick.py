@@ -12,14 +12,17 @@ from functools import reduce
 from operator import or_
 from typing import Any, NamedTuple
 
-from engine.arrays import Array, as_array, blank, zeros
+from engine.arrays import Array, as_array, blank, of_octets, zeros
 from engine.capture import Frames
 from engine.classify import Counters
 from engine.fields import COLUMNS
 from engine.judge import VERDICTS, RuleSet
 from engine.vantage import Places, Vantage
 
-MOST = 1 << 17  # frames settled in one go
+MOST = 1 << 20  # frames settled in one go, and octets of a capture, so that somebody hears how far it is
+STEP = 1 << 25
+LISTED, OCTETS = 1 << 15, 1 << 23  # frames put aside until they are handed out together, and octets of them, at most
+FEW = LISTED // 2, OCTETS // 2  # they wait while there are no more
 _LATEST, _EARLIEST = 2**63 - 1, -(2**63)
 
 
@@ -48,7 +51,9 @@ class Quick:
         assert isinstance(rules.table.body, Program)
         assert isinstance(vantage.src, Places)
         assert isinstance(vantage.dst, Places)
-        self.listed = tuple(blank(kind, MOST, True) for kind in ("i8", "u4", "u4", "i8", "i4"))
+        self._held = zeros("i8", 2, True)
+        self._listed = tuple(blank(kind, LISTED, True) for kind in ("i8", "u4", "u4", "i8", "i4"))
+        self._copies = blank("u1", OCTETS, True)
         frames = tuple(blank(kind, CHUNK, True) for kind in ("i8", "u4", "u4", "i8", "i4"))
         places, body = (tuple(vantage.src), tuple(vantage.dst)), rules.table.body
         way = (vantage.width.bit_length() - 1, -1 if arrival is None else arrival)
@@ -69,7 +74,7 @@ class Quick:
         )
         self._tables = (
             frames, decoder(wanted), places, way, vantage.zones, program, judging, counted, scratch,
-            self.listed,
+            (*self._listed, self._copies, self._held),
         )  # fmt: skip
         self.given = rules, vantage, rows, arrival
         self.submit: Callable[..., Any] | None = None  # how to call a function in another thread; see `share`
@@ -77,6 +82,7 @@ class Quick:
         self.reached = 0  # in the block being read
         self.settled = 0  # packets
         self.last: int | None = None  # ns; of the last frame of the batch handed out, where it may be settled
+        self.patient = True  # whether frames may wait until there are more of them
 
     @staticmethod
     def can(rules: RuleSet, vantage: Vantage) -> bool:
@@ -92,16 +98,22 @@ class Quick:
         """Let ranges of large captures be settled by so many threads; submit(function, ...) gives a future."""
         self.submit, self.helpers = submit, tuple(Quick(*self.given) for _ in range(threads + 1))
 
-    def settle_range(self, data: Array, at: int, stop: int, way: tuple[int, ...]) -> tuple[int, int, int]:
-        """Settle the records of a pcap that begin from byte `at` on, before `stop`: how many they were, where reading
-        stopped, how many are listed."""
+    @property
+    def waiting(self) -> int:
+        """How many frames are put aside."""
+        return int(self._held[0])
+
+    def settle_range(self, data: Array, at: int, stop: int, way: tuple[int, ...]) -> tuple[int, int]:
+        """Settle the records of a pcap that begin from byte `at` on, before `stop`: how many they were, and where
+        reading stopped."""
         from engine.kernels.quick import play_pcap
 
-        count, reached, _, listed = play_pcap(data, at, stop, *way, 1 << 62, 0, *self._tables)
-        return count, reached, listed
+        count, reached, _ = play_pcap(data, at, stop, *way, 1 << 62, *self._tables)
+        return count, reached
 
-    def absorb(self, helper: "Quick", count: int, listed: int, stream: Any) -> None:
-        """Add what a helper has counted of so many frames."""
+    def absorb(self, helper: "Quick", count: int, stream: Any) -> Iterator[Frames]:
+        """Add what a helper has counted of so many frames, and put aside what it has; what there is no room for is
+        handed out."""
         from numpy import maximum, minimum
 
         from engine.kernels.quick import FIRST, LAST
@@ -114,7 +126,16 @@ class Quick:
             mine += its
             mine[low], mine[high] = minimum(kept[0], its[low]), maximum(kept[1], its[high])
         self._linktypes += helper._linktypes
-        self.settled += count - listed
+        m, octets = helper._held.tolist()
+        if self.waiting + m > LISTED or self._held[1] + octets > OCTETS:
+            yield self.take(stream)
+        self.settled += count - m
+        begun, at = self._held.tolist()
+        for column, its in zip(self._listed, helper._listed, strict=True):
+            column[begun : begun + m] = its[:m]
+        self._listed[0][begun : begun + m] += at
+        self._copies[at : at + octets] = helper._copies[:octets]
+        self._held += helper._held
         self.reached = stream.base + stream.at
         stream.count += count
 
@@ -122,14 +143,34 @@ class Quick:
         """Begin anew."""
         from engine.kernels.quick import FIRST, LAST
 
-        self._sums[:] = self._total[:] = self._linktypes[:] = 0
+        self._sums[:] = self._total[:] = self._linktypes[:] = self._held[:] = 0
         self._sums[2::4] = self._total[FIRST] = _LATEST
         self._sums[3::4] = self._total[LAST] = _EARLIEST
 
-    def left(self, stream: Any, listed: int, number: int) -> Frames:
-        """The frames listed, of a batch that begins with that number."""
-        start, captured, length, time, linktype = (column[:listed] for column in self.listed)
-        return Frames(stream.data, start, captured, length, time, linktype, number, listed, section=stream.section)
+    def take(self, stream: Any) -> Frames:
+        """The frames put aside, which are then forgotten. A batch costs what it costs, however few are in it: so they
+        wait for each other."""
+        count, octets = self._held.tolist()
+        self._held[:] = 0
+        start, captured, length, time, linktype = (column[:count].copy() for column in self._listed)
+        data = of_octets(self._copies[:octets].copy(), True)
+        return Frames(data, start, captured, length, time, linktype, stream.count + 1, count)
+
+    def nothing(self, stream: Any) -> Frames:
+        """No frames, of the block being read: somebody may want to know how far that is."""
+        start, captured, length, time, linktype = (column[:0] for column in self._listed)
+        return Frames(stream.data, start, captured, length, time, linktype, stream.count + 1, 0)
+
+    def some(self, stream: Any) -> Iterator[Frames]:
+        """What is to be handed out by now."""
+        yield self.nothing(stream)
+        if self.waiting > FEW[0] or self._held[1] > FEW[1] or not self.patient:
+            yield self.take(stream)
+
+    def flush(self, stream: Any) -> Iterator[Frames]:
+        """Hand out what was put aside."""
+        if self.waiting:
+            yield self.take(stream)
 
     def batch(self) -> "_Rest":
         """What is to be filled next, for `read_capture`."""
@@ -158,32 +199,29 @@ class _Rest:
     """A batch of frames, as capture._Batch is one, in which only those stand that need more."""
 
     def __init__(self, quick: Quick) -> None:
-        self.quick, self.count, self.listed = quick, 0, 0
+        self.quick, self.count, self.before = quick, 0, quick.waiting
 
     def pcap(self, stream: Any, *way: int) -> tuple[int, int]:
         from engine.kernels.quick import play_pcap
 
-        end = len(stream.data)
-        count, at, why, self.listed = play_pcap(
-            stream.data, stream.at, end, *way, MOST - self.count, self.listed, *self.quick._tables
-        )
+        stop = min(len(stream.data), stream.at + STEP)
+        count, at, why = play_pcap(stream.data, stream.at, stop, *way, MOST - self.count, *self.quick._tables)
         self.count += count
         return at, why
 
     def pcapng(self, stream: Any, *way: Any) -> tuple[int, int]:
         from engine.kernels.quick import play_pcapng
 
-        count, at, why, self.listed, last = play_pcapng(
-            stream.data, stream.at, *way, MOST - self.count, self.listed, *self.quick._tables
-        )
+        count, at, why, last = play_pcapng(stream.data, stream.at, *way, MOST - self.count, *self.quick._tables)
         self.count += count
         if count:
             self.quick.last = last
         return at, why
 
     def frames(self, stream: Any) -> Iterator[Frames]:
+        quick = self.quick
         if self.count:
-            number, stream.count = stream.count + 1, stream.count + self.count
-            self.quick.settled += self.count - self.listed
-            self.quick.reached = stream.base + stream.at
-            yield self.quick.left(stream, self.listed, number)
+            stream.count += self.count
+            quick.settled += self.count - (quick.waiting - self.before)
+            quick.reached = stream.base + stream.at
+        yield from quick.some(stream)

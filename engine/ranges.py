@@ -42,15 +42,15 @@ def _run(stream: Any, quick: Quick, way: tuple[int, ...], end: int) -> Iterator[
                 waiting.append((begin, helper, submit(helper.settle_range, stream.data, begin, stop, way)))
                 begin = stop
             at, helper, future = waiting.popleft()
-            count, reached, listed = future.result()
+            count, reached = future.result()
             free.append(helper)
             if at != stream.at:
                 helper.forget()
                 return
             stream.at = reached
             if count:
-                quick.absorb(helper, count, listed, stream)
-                yield helper.left(stream, listed, stream.count - count + 1)
+                yield from quick.absorb(helper, count, stream)
+                yield from quick.some(stream)
             helper.forget()
     finally:
         for _, helper, future in waiting:

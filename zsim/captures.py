@@ -127,6 +127,8 @@ def _once(
     """The frames of one file. Unless `ended` is None the file is followed, and gets why that ended."""
     damage: list[engine.CaptureError] = []
     unpacked: list[str] = []
+    if quick is not None:
+        quick.patient = ended is None
     mapped = compiled and ended is None and _can_be_mapped(path)
     if compiled and ended is None and not mapped:
         with _opened(path) as file:

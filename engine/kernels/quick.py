@@ -15,7 +15,8 @@ Arrays that travel together are tuples:
     counted  sums i8[4*(rules + 1)], total i8[TOTALS], linktypes i8[65536]
     rows     value, other u4[COLUMNS*STRIDE]; status, hook, mark u1, rule, second, rest, forward, onward i4,
              each [CHUNK]; turning
-    listed   start i8, captured u4, length u4, time i8, linktype i4, each [MOST]; what goes the long way
+    listed   start i8, captured u4, length u4, time i8, linktype i4, each [LISTED], octets u1[...]: copies of the frames
+             that go the long way; held i8[2], how many there are, and how many octets of them
 """
 
 # mypy: disable-error-code="no-untyped-def,assignment"
@@ -28,14 +29,14 @@ from engine.fields import COLUMN, COLUMNS, COMPLETE, NOT_IP
 from engine.kernels import kernel
 from engine.kernels import passes as classifying
 from engine.kernels import walk as walking
-from engine.kernels.ahead import word
+from engine.kernels.ahead import copy_octets, word
 from engine.kernels.journey import DENIED, FORWARD, IN, LOOP, NONE, OUT, PERMITTED, UNFILTERED
 from engine.kernels.usual import CHUNK, FILLED, I, decode_usual
 from engine.kernels.vectors import search
 from engine.kernels.walk import FULL, MORE, MOST_CAPTURED, NO_TIME, UNTIMED
 
 STRIDE = CHUNK + 16  # between columns: an odd number of cache lines, lest all columns of a packet fight for one place
-SIMPLE = 12  # octets of a simple packet block before its frame
+SIMPLE, ENHANCED = 12, 28  # octets of a simple packet block before its frame, and of those with a time
 SUBTABLE = 0x8000  # a number of `top` from there on is 65,536 further numbers, in `low`
 
 #: Places in `total`.
@@ -184,8 +185,8 @@ def add(r, when, octets, sums):
 
 
 @inner
-def settle(n, frames, decoder, data, places, way, zones, program, rules, counted, rows, listed, m):
-    """Everything that follows the walk of n frames; returns how many are listed now, m before."""
+def settle(n, frames, decoder, data, places, way, zones, program, rules, counted, rows, listed):
+    """Everything that follows the walk of n frames, which fit into `listed`."""
     start, captured, length, time, linktype = frames
     of_source, of_dest = places
     shift, given = way
@@ -266,16 +267,21 @@ def settle(n, frames, decoder, data, places, way, zones, program, rules, counted
     else:
         linktypes[I(linktype[0])] += n
     if left + said:
+        begins, has, had, when, kind, copies, held = listed
+        m, at = held[0], held[1]
         for p in range(n):
             if mark[p]:
-                listed[0][m] = start[p]
-                listed[1][m] = captured[p]
-                listed[2][m] = length[p]
-                listed[3][m] = time[p]
-                listed[4][m] = linktype[p]
+                begins[m] = at
+                has[m] = captured[p]
+                had[m] = length[p]
+                when[m] = time[p]
+                kind[m] = linktype[p]
+                copy_octets(copies, at, data, start[p], captured[p])
                 linktypes[I(linktype[p])] -= 1
                 octets -= np.int64(length[p])
+                at += np.int64(captured[p])
                 m += 1
+        held[0], held[1] = m, at
     total[PACKETS] += n - left - said
     total[OCTETS] += octets
     total[FIRST] = least
@@ -284,72 +290,89 @@ def settle(n, frames, decoder, data, places, way, zones, program, rules, counted
     total[VERDICTS + PERMITTED] += permitted
     total[VERDICTS + DENIED] += denied
     total[VERDICTS + UNFILTERED] += unfiltered
-    return m
+
+
+@inner
+def fits(captured, k, listed):
+    """How many of k frames may all be listed."""
+    _, _, _, _, _, copies, held = listed
+    k = min(k, len(listed[0]) - held[0])
+    octets = np.int64(0)
+    for p in range(k):
+        octets += np.int64(captured[p])
+    while octets > len(copies) - held[1]:
+        k -= 1
+        octets -= np.int64(captured[k])
+    return k
 
 
 @kernel
 def play_pcap(
-    data, at, stop, big, swapped, scale, header, fcs, carries, ahead, n, m,
+    data, at, stop, big, swapped, scale, header, fcs, carries, ahead, n,
     frames, decoder, places, way, zones, program, rules, counted, rows, listed,
 ):  # fmt: skip
     """Settle the records of a pcap that begin from byte `at` on and before `stop`, at most n, or list them.
 
-    Returns (frames walked, stopped at, why, how many are listed; m before). All but the tuples as in walk_pcap.
+    Returns (frames walked, stopped at, why), also where no more can be listed. All but the tuples as in walk_pcap.
     """
     done = 0
     why = FULL if at < stop else MORE
-    while done < n and at < stop and m + CHUNK <= len(listed[0]):
+    start, captured, _, _, _ = frames
+    while done < n and at < stop:
         k, at, why = walk_pcap(
             data, at, big, swapped, scale, header, fcs, carries, ahead, min(CHUNK, n - done), *frames
         )
-        if at > stop:  # a record that begins before it may end behind it
-            starts = frames[0]
-            while k and starts[k - 1] - header >= stop:
-                k -= 1
-                at = starts[k] - header
-                why = FULL
-        if k:
-            m = settle(k, frames, decoder, data, places, way, zones, program, rules, counted, rows, listed, m)
-            done += k
-        if why != FULL:
+        fit = fits(captured, k, listed)
+        while fit and start[fit - 1] - header >= stop:  # a record that begins before it may end behind it
+            fit -= 1
+        if fit < k:
+            at = start[fit] - header
+            why = FULL
+        if fit:
+            settle(fit, frames, decoder, data, places, way, zones, program, rules, counted, rows, listed)
+            done += fit
+        if why != FULL or fit < k:
             break
-    return done, at, why, m
+    return done, at, why
 
 
 @kernel
 def play_pcapng(
-    data, at, big, interface, interfaces, ahead, n, m,
+    data, at, big, interface, interfaces, ahead, n,
     frames, decoder, places, way, zones, program, rules, counted, rows, listed,
 ):  # fmt: skip
     """The same for the packet blocks of a pcapng, as far as they have a time.
 
-    Returns (frames walked, stopped at, why, how many are listed, the time of the last one); why is UNTIMED before the
-    block of a frame without a time. All but the tuples as in walk_pcapng.
+    Returns (frames walked, stopped at, why, the time of the last one); why is UNTIMED before the block of a frame
+    without a time. All but the tuples as in walk_pcapng.
     """
     done = 0
     why = FULL
     before = np.int64(0)  # not a constant, or the walk would be compiled for it
     start, captured, length, time, linktype = frames
     last = NO_TIME
-    while done < n and m + CHUNK <= len(listed[0]):
+    while done < n:
         k, at, why = walk_pcapng(
             data, at, big, interface, interfaces, ahead, before, min(CHUNK, n - done),
             start, captured, length, time, linktype,
         )  # fmt: skip
+        fit = fits(captured, k, listed)
         timed = 0
-        while timed < k and time[timed] != NO_TIME:
+        while timed < fit and time[timed] != NO_TIME:
             timed += 1
-        if timed < k:
+        if timed < fit:
             at = start[timed] - SIMPLE
-            k = timed
             why = UNTIMED
-        if k:
-            last = time[k - 1]
-            m = settle(k, frames, decoder, data, places, way, zones, program, rules, counted, rows, listed, m)
-            done += k
-        if why != FULL:
+        elif fit < k:
+            at = start[fit] - ENHANCED if time[fit] != NO_TIME else start[fit] - SIMPLE
+            why = FULL
+        if timed:
+            last = time[timed - 1]
+            settle(timed, frames, decoder, data, places, way, zones, program, rules, counted, rows, listed)
+            done += timed
+        if why != FULL or fit < k:
             break
-    return done, at, why, m, last
+    return done, at, why, last
 
 
 @inner
