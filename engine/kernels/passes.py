@@ -10,14 +10,13 @@ This file is for compiled mode only: plain mode has bit vectors (see classify.py
 # mypy: disable-error-code="no-untyped-def,assignment"
 # A kernel has no types but those its docstring gives.
 
+from typing import Any
+
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
-from numba.np import arrayobj
 
 from engine.fields import PARTIAL
-from engine.kernels import kernel
+from engine.kernels import inner, kernel
+from engine.kernels.ahead import prefetch
 from engine.kernels.vectors import search
 
 BLOCK = 1024
@@ -44,30 +43,11 @@ I = np.uint64  # noqa: E741  an index that cannot be negative costs no test
 U = np.uint32
 
 
-inner = njit(nogil=True)
-
-
-@intrinsic
-def _fetch(typing, array, i):
-    """Ask for the cache line of array[i], and do not wait for it."""
-
-    def generate(context, builder, signature, arguments):
-        octets, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-        data = arrayobj.make_array(signature.args[0])(context, builder, arguments[0]).data
-        at = builder.bitcast(builder.gep(data, [arguments[1]]), octets)
-        kind = ir.FunctionType(ir.VoidType(), [octets, word, word, word])
-        fetch = builder.module.declare_intrinsic("llvm.prefetch", [octets], kind)
-        builder.call(fetch, [at, word(0), word(3), word(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, types.uint64), generate
-
-
 @inner
 def fetch(v):
     """The machine fetches ahead within a page only, and a block is a page: ask for the next one in time."""
     for i in range(0, len(v), 16):
-        _fetch(v, I(i))
+        prefetch(v, i)
 
 
 @inner
@@ -137,25 +117,11 @@ def halves_more(v, upper, lower, cross, out):
         out[i] = U(out[i] + cross[I(upper[I(c >> U(16))]) + I(lower[I(c & U(0xFFFF))])])
 
 
-@intrinsic
-def _reached(typing, edges, node, v):
-    """How many edges of a node the lower half of v is beyond: all in one comparison of a line, one count of bits."""
-
-    def generate(context, builder, signature, arguments):
-        short, word = ir.IntType(16), ir.IntType(32)
-        line = ir.VectorType(short, LINE)
-        data = arrayobj.make_array(signature.args[0])(context, builder, arguments[0]).data
-        node_, place = arguments[1], ir.Constant(word, LINE - 1)
-        first = builder.zext(builder.and_(node_, builder.not_(place)), ir.IntType(64))
-        held = builder.load(builder.bitcast(builder.gep(data, [first]), line.as_pointer()), align=2)
-        one = builder.insert_element(ir.Constant(line, ir.Undefined), builder.trunc(arguments[2], short), word(0))
-        everywhere = ir.Constant(ir.VectorType(word, LINE), None)
-        value = builder.shuffle_vector(one, ir.Constant(line, ir.Undefined), everywhere)
-        below = builder.bitcast(builder.icmp_unsigned("<", held, value), word)
-        still = builder.not_(builder.lshr(below, builder.and_(node_, place)))
-        return builder.zext(builder.cttz(still, ir.Constant(ir.IntType(1), 0)), ir.IntType(64))
-
-    return types.uint64(edges, types.uint32, types.uint32), generate
+def reached(edges: Any, node: Any, v: Any) -> Any:
+    """How many edges of a node the lower half of v is beyond, from `node` on in a line of 32; see taught.py."""
+    first, place = int(node) // LINE * LINE, int(node) % LINE
+    below = [edges[first + i] < v % 65536 for i in range(place, LINE)]
+    return below.index(False) if False in below else LINE
 
 
 @inner
@@ -164,7 +130,7 @@ def lines(v, top, edges, entry, out, todo):
     deep = 0
     for i in range(len(out)):
         node = top[I(v[i] >> U(16))]
-        found = entry[I(node) + _reached(edges, node, v[i])]
+        found = entry[I(node) + reached(edges, node, v[i])]
         out[i] = found
         todo[deep] = U(i)
         deep += np.int64(found >> U(31))
@@ -173,7 +139,7 @@ def lines(v, top, edges, entry, out, todo):
         for q in range(deep):
             i = I(todo[q])
             node = out[i] & U(0x7FFFFFFF)
-            found = entry[I(node) + _reached(edges, node, v[i])]
+            found = entry[I(node) + reached(edges, node, v[i])]
             out[i] = found
             todo[still] = U(i)
             still += np.int64(found >> U(31))

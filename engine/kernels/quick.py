@@ -23,17 +23,15 @@ Arrays that travel together are tuples:
 # A kernel has no types but those its docstring gives.
 
 import numpy as np
-from numba import njit
 
 from engine.fields import COLUMN, COLUMNS, COMPLETE, NOT_IP
-from engine.kernels import kernel
-from engine.kernels import passes as classifying
-from engine.kernels import walk as walking
+from engine.kernels import inner, kernel
 from engine.kernels.ahead import copy_octets, word
 from engine.kernels.journey import DENIED, FORWARD, IN, LOOP, NONE, OUT, PERMITTED, UNFILTERED
+from engine.kernels.passes import run
 from engine.kernels.usual import CHUNK, FILLED, I, decode_usual
 from engine.kernels.vectors import search
-from engine.kernels.walk import FULL, MORE, MOST_CAPTURED, NO_TIME, UNTIMED
+from engine.kernels.walk import FULL, MORE, MOST_CAPTURED, NO_TIME, UNTIMED, walk_pcap, walk_pcapng
 
 STRIDE = CHUNK + 16  # between columns: an odd number of cache lines, lest all columns of a packet fight for one place
 SIMPLE, ENHANCED = 12, 28  # octets of a simple packet block before its frame, and of those with a time
@@ -47,10 +45,6 @@ VERSION, SRC, DST = COLUMN["version"], COLUMN["src_addr"], COLUMN["dst_addr"]
 DIRECTION, ROUTED, ZONE = COLUMN["direction"], COLUMN["routed"], COLUMN["zone"]
 UNFILLED = tuple(c for c in range(COLUMNS) if c not in FILLED)
 WIDE_COLUMNS = (SRC, SRC + 1, SRC + 2, DST, DST + 1, DST + 2)
-
-inner = njit(nogil=True)
-walk_pcap, walk_pcapng = walking.walk_pcap.compiled(), walking.walk_pcapng.compiled()
-run = classifying.run.compiled()
 
 
 @inner

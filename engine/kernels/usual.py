@@ -19,10 +19,9 @@ Arrays that travel together are tuples:
 # A kernel has no types but those its docstring gives.
 
 import numpy as np
-from numba import njit
 
 from engine.fields import COLUMN, COMPLETE, FIELD, NOT_IP
-from engine.kernels import kernel
+from engine.kernels import inner, kernel
 from engine.kernels.decode import LAYOUT_WORDS, LINK_WORDS
 from engine.kernels.turn import LANES, OCTETS, turn
 from engine.linktypes import ETHERTYPE, FIXED, IPV4, IPV6, NIBBLE
@@ -52,8 +51,6 @@ PORTS, SECOND, HAS_TYPE, HAS_CODE, HAS_FLAGS = (1 << bit for bit in range(8, 13)
 
 #: Columns with something in every row of a decoded batch, whatever is wanted; the others begin as 0.
 FILLED = (VERSION, SRC + 3, DST + 3, PROTO, SRC_PORT, DST_PORT)
-
-inner = njit(nogil=True)
 
 
 def shape(need: int, ports: int, kind: int, code: int, flags: int) -> int:

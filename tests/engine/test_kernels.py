@@ -3,13 +3,28 @@
 import os
 import subprocess
 import sys
+from array import array
 from pathlib import Path
 
 import pytest
 
 from engine.arrays import as_array, is_compiled, of_octets, of_words, zeros
 from engine.fields import COLUMN
-from engine.kernels import Kernel, classify, community, count, decap, decode, journey, outcome, rewrite, walk
+from engine.kernels import (
+    Kernel,
+    classify,
+    community,
+    count,
+    decap,
+    decode,
+    inner,
+    journey,
+    made_of,
+    objects,
+    outcome,
+    rewrite,
+    walk,
+)
 
 PROJECT = Path(__file__).parents[2]
 
@@ -81,21 +96,80 @@ def test_warm__tells_real_compilations_only(tmp_path):
     modules = (walk, decode, decap, community, classify, count, journey, outcome, rewrite, cache, cells, passes)
     assert set(cold) >= {name for module in modules for name, of in vars(module).items() if isinstance(of, Kernel)}
     assert python(program, NUMBA_CACHE_DIR=str(tmp_path)) == []
+    without = "import sys; sys.modules['numba'] = None"
+    assert python(f"{without}; {program}", NUMBA_CACHE_DIR=str(tmp_path)) == [], "all of it is found without numba"
+    assert python(f"{without}\n{ALIKE}", NUMBA_CACHE_DIR=str(tmp_path)) == ["alike"] * 3 + ["2500"]
 
 
-def test_kernels__a_constant_is_part_of_the_name_on_disk():
-    from engine.kernels import _machine
+#: Both modes find the same in some thousand frames; then how many of them were settled quickly or put aside.
+ALIKE = """
+from random import Random
+import engine
+from engine import *
+random, frames = Random(1), []
+for _ in range(2500):
+    ends = bytes.fromhex(random.choice(("0a0000010a000002", "0a0000020a000001", "0a000001c0a80001")))
+    upper = random.randbytes(random.choice((8, 20, 40)))
+    head = b"\\x45\\0" + (20 + len(upper)).to_bytes(2, "big") + bytes(4)
+    head += bytes((64, random.choice((1, 6, 17, 50)), 0, 0))
+    frames.append((random.randrange(10**9), (head + ends + upper)[: random.choice((99, 99, 99, 31))]))
+tests = [Rule(0, (Test("proto", 6, 6), Test("dst_port", 0, 30000))), Rule(1)]
+found = []
+for compiled in (False, True):
+    rules = RuleSet(compile_rules(tests, compiled), [0, 1], [0, 0])
+    vantage = place([(4, 0x0A000002, 0)], [], [(4, 0, 2**32 - 1, 0)], [255], compiled)
+    batch = frames_of(frames, 101, compiled)
+    headers = decode(batch)
+    journey = orient(headers, vantage)
+    judgement = judge(headers, journey, vantage, rules)
+    found.append((headers.value.tolist(), journey.hook.tolist(), judgement.verdict.tolist()))
+print(*("alike" if one == other else "different" for one, other in zip(*found)))
+quick = Quick(rules, vantage, 2)
+left = sum(each.count for each in read_capture([write_pcap(frames, 101)], "x", True, quick=quick))
+print(quick.settled + left)
+"""
 
-    def reads_a_constant(a):
-        return a[0] + COLUMN_OF_SOMETHING
 
-    names = []
-    for value in (1, 2):
-        reads_a_constant.__globals__["COLUMN_OF_SOMETHING"] = value
-        names.append(_machine(reads_a_constant).py_func.__qualname__)
-    assert names[0] != names[1]
+def test_objects__what_is_damaged_is_not_loaded(tmp_path, monkeypatch):
+    """But compiled anew, or found by numba; nothing is run that is not what was kept."""
+    monkeypatch.setattr(objects, "_folder", lambda: tmp_path)
+    array = as_array([1, 2], "i8", True)
+    of = objects.Objects("kernel", lambda: "made of this")
+    path = of._path((objects._kind(array),))
+    for octets in (b"", b"{}", b"{}\n", b'{"digest": "0"}\n\x7fELF', b"\xff\xfe\n", b"[1]\n2"):
+        path.write_bytes(octets)
+        assert of._find((objects._kind(array),)) is None
 
 
+@pytest.mark.parametrize("argument", [1.5, "a", True, None, (1, None), (array("i"),)])
+def test_objects__what_no_kernel_takes_is_left_to_numba(argument):
+    assert objects._kind(argument) is None
+
+
+def test_kernels__what_they_are_made_of_is_in_the_name_on_disk():
+    """A constant, and what a function does that they call; not where it stands."""
+    places = globals()
+    made = []
+    for constant, called in ((1, adds_one), (2, adds_one), (2, adds_two), (2, adds_two)):
+        places["COLUMN_OF_SOMETHING"], places["calls"] = constant, inner(called)
+        made.append(repr(made_of(reads_a_constant)))
+    assert len({*made}) == 3
+    assert made[2] == made[3]
+
+
+def reads_a_constant(a):
+    return calls(a[0] + COLUMN_OF_SOMETHING)
+
+
+def adds_one(a):
+    return a + 1
+
+
+def adds_two(a):
+    return a + 2
+
+
+calls = inner(adds_one)
 COLUMN_OF_SOMETHING = 0
 
 

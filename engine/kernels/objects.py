@@ -1,0 +1,225 @@
+"""Kernels compiled before, loaded from disk without numba.
+
+To import numba and let it find a kernel in its own cache takes a third of a second and ten milliseconds a kernel, for
+machine code that is there already. So what it has compiled is kept here once more, as the object file it is, and loaded
+by llvmlite, which numba stands on. What a function of numba's takes is flat: of an array seven words, of a tuple its
+members, before them where the result goes and where an error would (numba.core.callconv, CPUCallConv).
+
+Anything that is not quite as expected is left to numba: an argument of another kind, a platform without ELF, a folder
+that cannot be written. A process that has imported numba uses numba: its calls are quicker.
+"""
+
+import ctypes
+import json
+import os
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+FORM = 1  # of what stands in a file; another one is not read
+ENOUGH = 20_000  # calls after which numba's quicker ones have paid for importing it
+_WORD, _POINTER = ctypes.c_ssize_t, ctypes.c_void_p
+_ARRAY = (_POINTER, _POINTER, _WORD, _WORD, _POINTER, _WORD, _WORD)  # owner, parent, items, octets, data, shape, stride
+_INTS = {f"{'|' if bits == 8 else '<'}{sign}{bits // 8}": getattr(ctypes, f"c_{'u' * (sign == 'u')}int{bits}")
+         for bits in (8, 16, 32, 64) for sign in "iu"} | {"|b1": ctypes.c_bool}  # fmt: skip
+_WITHOUT_RESULT = -2  # a status of CPUCallConv that is no error, as 0 is
+
+_calls = [0]
+_loading = Lock()  # threads may be the first to call a kernel
+
+
+class Objects:
+    """The machine code of one kernel, by the kinds of its arguments."""
+
+    def __init__(self, name: str, made_of: Callable[[], object]) -> None:
+        self.name, self.made_of = name, made_of
+        self.loaded: dict[object, Callable[[tuple[Any, ...]], Any] | None] = {}
+        self.digest = ""
+
+    def get(self, arguments: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any] | None:
+        """What does the call; None where it is for numba."""
+        _calls[0] += 1
+        if sys.modules.get("numba") or _calls[0] > ENOUGH:
+            return None
+        kinds = tuple(map(_kind, arguments))
+        if kinds not in self.loaded:
+            with _loading:
+                self.loaded[kinds] = self.loaded.get(kinds) or self._find(kinds)
+        return self.loaded[kinds]
+
+    def _find(self, kinds: tuple[object, ...]) -> Callable[[tuple[Any, ...]], Any] | None:
+        with suppress(OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError):
+            return _load(self._path(kinds).read_bytes(), kinds) if None not in kinds else None
+        return None
+
+    def keep(self, made: Any) -> None:
+        """Keep what numba has just compiled, if that can be."""
+        with suppress(Exception):  # numba's insides may change; then nothing is kept, and nothing is lost
+            path = self._path(tuple(map(_kind_of_type, made.signature.args)))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_suffix(f".{os.getpid()}")
+            draft.write_bytes(_file(made))
+            draft.replace(path)
+
+    def _path(self, kinds: object) -> Path:
+        if not self.digest:
+            self.digest = repr((FORM, self.made_of(), _surroundings()))
+        name = blake2b(repr((self.digest, kinds)).encode(), digest_size=16).hexdigest()
+        return _folder() / f"{self.name}-{name}.obj"
+
+
+@cache
+def _folder() -> Path:
+    """Where numba keeps what it compiles; beside the kernels, or where that cannot be written, the user's own."""
+    told = os.environ.get("NUMBA_CACHE_DIR")
+    here = Path(__file__).parent / "__pycache__"
+    if told:
+        return Path(told)
+    return here if os.access(here if here.exists() else here.parent, os.W_OK) else Path.home() / ".cache" / "zsim"
+
+
+@cache
+def lessons() -> str:
+    """What numba is taught: kernels change with it."""
+    texts = [(Path(__file__).parent / name).read_bytes() for name in ("ahead.py", "taught.py")]
+    return blake2b(b"".join(texts), digest_size=16).hexdigest()
+
+
+@cache
+def _surroundings() -> object:
+    """What else machine code depends on: the machine, how numba is told to compile, and what it is taught."""
+    from llvmlite import binding
+
+    told = sorted((name, value) for name, value in os.environ.items() if name.startswith("NUMBA_"))
+    return (binding.llvm_version_info, binding.get_host_cpu_name(), sorted(binding.get_host_cpu_features().items()),
+            [each for each in told if each[0] != "NUMBA_CACHE_DIR"], lessons())  # fmt: skip
+
+
+def _kind(argument: Any) -> object:
+    """What numba would tell apart, as `_kind_of_type` has it; None for what it must be asked about."""
+    if type(argument) is int:
+        return "<i8"
+    if type(argument) is tuple:
+        kinds = tuple(map(_kind, argument))
+        return None if None in kinds else kinds
+    if getattr(argument, "ndim", None) == 1:
+        flags = argument.flags
+        return repr([argument.dtype.str, flags.c_contiguous, flags.writeable, flags.aligned])
+    if getattr(argument, "ndim", None) == 0 and argument.dtype.kind in "iu":
+        return argument.dtype.str
+    return None
+
+
+def _kind_of_type(of: Any) -> object:
+    """The same of a type of numba's. Raises ValueError for those there is no kind of."""
+    from numba import types
+    from numba.np.numpy_support import as_dtype
+
+    if isinstance(of, types.BaseTuple):
+        return tuple(map(_kind_of_type, of.types))
+    if isinstance(of, types.Array) and of.ndim == 1:
+        return repr([as_dtype(of.dtype).str, of.layout == "C", of.mutable, of.aligned])
+    if isinstance(of, types.Integer | types.Boolean):
+        return as_dtype(of).str
+    raise ValueError(of)
+
+
+def _flat(argument: Any) -> Iterator[Any]:
+    """The words of an argument, as `_types` has their types."""
+    if type(argument) is tuple:
+        for each in argument:
+            yield from _flat(each)
+    elif getattr(argument, "ndim", 0):
+        yield from (None, None, argument.size, argument.itemsize, argument.__array_interface__["data"][0],
+                    argument.size, argument.strides[0])  # fmt: skip
+    else:
+        yield int(argument)
+
+
+def _types(kind: Any) -> Iterator[Any]:
+    if isinstance(kind, tuple):
+        for each in kind:
+            yield from _types(each)
+    elif kind.startswith("["):
+        yield from _ARRAY
+    else:
+        yield _INTS[kind]
+
+
+def _file(made: Any) -> bytes:
+    """What is kept of a compilation of numba's. Raises ValueError where that is nothing this can load."""
+    from numba import types
+
+    result = made.signature.return_type
+    members = () if result is types.none else tuple(getattr(result, "types", None) or (result,))
+    code: bytes = made.library._get_compiled_object()
+    head = {
+        "symbol": made.fndesc.llvm_func_name,
+        "result": [_kind_of_type(each) for each in members],
+        "single": bool(members) and not isinstance(result, types.BaseTuple),
+        "unresolved": [name for name in _undefined(code) if name.startswith(("NRT_", "numba_"))],
+        "digest": blake2b(code).hexdigest(),
+    }
+    return json.dumps(head).encode() + b"\n" + code
+
+
+def _undefined(code: bytes) -> Iterator[str]:
+    """The symbols an ELF object needs from elsewhere (System V ABI, chapter 4). Raises ValueError for other files."""
+    if code[:6] != b"\x7fELF\x02\x01":
+        raise ValueError("no ELF object of 64 bits, little-endian")
+    (at,) = struct.unpack_from("<Q", code, 0x28)
+    size, count = struct.unpack_from("<HH", code, 0x3A)
+    sections = [struct.unpack_from("<IIQQQQIIQQ", code, at + row * size) for row in range(count)]
+    for _, kind, _, _, begin, octets, link, *_ in sections:
+        if kind == 2:  # a symbol table, whose names are in section `link`
+            names = sections[link][4]
+            for entry in range(begin, begin + octets, 24):
+                name, _, _, section = struct.unpack_from("<IBBH", code, entry)
+                if name and not section:
+                    yield code[names + name : code.index(b"\0", names + name)].decode()
+
+
+_engines: list[Any] = []  # for ever, for their code may be running
+
+
+def _load(octets: bytes, kinds: tuple[object, ...]) -> Callable[[tuple[Any, ...]], Any]:
+    """A function that calls what a file holds. Raises ValueError for one that is damaged."""
+    line, _, code = octets.partition(b"\n")
+    head = json.loads(line)
+    if head["digest"] != blake2b(code).hexdigest():
+        raise ValueError("damaged")
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    for name in head["unresolved"]:  # what counts references to arrays that have none, or tells of errors
+        if not binding.address_of_symbol(name):
+            binding.add_symbol(name, ctypes.cast(ctypes.CDLL(None).abort, _POINTER).value)
+    machine = binding.Target.from_default_triple().create_target_machine(jit=True)
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _engines.append(engine)
+    address = engine.get_function_address(head["symbol"])
+    types = [each for kind in kinds for each in _types(kind)]
+    function = ctypes.CFUNCTYPE(ctypes.c_int32, _POINTER, _POINTER, *types)(address)
+    fields = [(f"r{at}", _INTS[kind]) for at, kind in enumerate(head["result"])] or [("r0", _POINTER)]
+    result = type("Result", (ctypes.Structure,), {"_fields_": fields})
+    names, single, nothing = [name for name, _ in fields], head["single"], not head["result"]
+
+    def call(arguments: tuple[Any, ...]) -> Any:
+        out, error = result(), _POINTER()
+        status = function(ctypes.byref(out), ctypes.byref(error), *(word for each in arguments for word in _flat(each)))
+        if status not in (0, _WITHOUT_RESULT):
+            raise RuntimeError(f"a kernel has failed, with status {status}")
+        if nothing:
+            return None
+        return out.r0 if single else tuple(getattr(out, name) for name in names)
+
+    return call
