@@ -6,7 +6,8 @@
 
 Everything works in two modes with the same results. Plain mode needs nothing but Python and starts at once;
 compiled mode (`compiled=True` where arrays begin: read_capture, frames_of, compile_rules, place, Counters.of)
-needs numpy and numba, which are imported when first used. The engine opens no file and asks no clock.
+needs numpy, and numba unless its kernels were compiled before; both are imported when first used. The engine opens no
+file but those with its own machine code, and asks no clock.
 """
 
 import sys

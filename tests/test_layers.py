@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 EDGE = (
     "zsim.profiles", "zsim.store", "zsim.undo", "zsim.memory", "zsim.cli", "zsim.packets", "zsim.captures", "zsim.demo",
     "zsim.pytest_plugin",
+    "engine.kernels.objects",  # what was compiled is on disk, as numba itself has it
 )  # fmt: skip
 
 # Where the modules of zsim stand. A module imports from its own height and from below, never from above; one

@@ -92,6 +92,16 @@ def lessons() -> str:
 
 
 @cache
+def has(feature: str) -> bool:
+    """Whether what numba compiles may use a feature of this machine, by the name LLVM gives it."""
+    if os.environ.get("NUMBA_CPU_NAME") or os.environ.get("NUMBA_CPU_FEATURES"):
+        return False  # numba is told to forget some
+    from llvmlite import binding
+
+    return bool(binding.get_host_cpu_features().get(feature))
+
+
+@cache
 def _surroundings() -> object:
     """What else machine code depends on: the machine, how numba is told to compile, and what it is taught."""
     from llvmlite import binding

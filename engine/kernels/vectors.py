@@ -13,13 +13,12 @@ Compiled mode only.
 # mypy: disable-error-code="no-untyped-def"
 # A kernel has no types but those its docstring gives.
 
-import os
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from engine.kernels import inner
+from engine.kernels.objects import has
 
 LEAST, MOST = 2, 8  # levels
 LANES = 16
@@ -39,14 +38,9 @@ def place(levels: int, interval: Any) -> Any:
     return (interval + (1 << levels)) % max(2 * LANES, 1 << levels)
 
 
-@cache
 def quick() -> bool:
-    """Whether this machine can do it without loads, and numba is not told to forget that it can."""
-    if os.environ.get("NUMBA_CPU_NAME") or os.environ.get("NUMBA_CPU_FEATURES"):
-        return False
-    from llvmlite import binding
-
-    return bool(binding.get_host_cpu_features().get("avx512bw"))
+    """Whether this machine can do it without loads."""
+    return has("avx512bw")
 
 
 def search_groups(v: Any, table: Any, levels: int, factor: int, keep: int, out: Any) -> int:
