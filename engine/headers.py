@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple, cast
 
-from engine.arrays import Array, as_array, blank, is_compiled, take, zeros
+from engine.arrays import Array, as_array, blank, is_compiled, join, take, zeros
 from engine.build import frame_of, frames_of
 from engine.capture import Decoded, Frames, some
 from engine.fields import COLUMN, COLUMNS, FIELD, PARTIAL, STATUSES
@@ -178,9 +178,13 @@ def select(headers: Headers, rows: Array, count: int) -> Headers:
     """The packets of the first `count` rows listed, only."""
     from engine.kernels.journey import gather
 
-    compiled = headers.compiled
-    value, status = blank("u4", COLUMNS * count, compiled), blank("u1", count, compiled)
-    gather(headers.value, headers.status, rows, headers.count, count, COLUMNS, value, status)
+    n = headers.count
+    if not headers.compiled:  # column by column Python is several times quicker than cell by cell
+        rows = rows[:count]
+        chosen = [take(headers.value[c * n : (c + 1) * n], rows) for c in range(COLUMNS)]
+        return Headers(join(chosen, "u4", False), take(headers.status, rows), count, headers.wide)
+    value, status = blank("u4", COLUMNS * count, True), blank("u1", count, True)
+    gather(headers.value, headers.status, rows, n, count, COLUMNS, value, status)
     return Headers(value, status, count, headers.wide)
 
 

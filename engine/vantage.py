@@ -1,10 +1,11 @@
 """One host's view of packets: which are for it, which are its own, which it forwards, over which interface.
 
 All of it is one question per address: who owns it is a rule per address, a route is a rule per destination with the
-smallest range first, and the "rule number" found tells both. In plain mode a match table answers; in compiled mode
-`Places`, which needs two loads for an IPv4 address, unless there are so many routes that it would be too large.
+smallest range first, and the "rule number" found tells both. In plain mode the edges of intervals answer; in
+compiled mode `Places`, which needs two loads for an IPv4 address, or a match table where there are too many routes.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from typing import NamedTuple
 from engine.arrays import Array, as_array, blank, zeros
 from engine.classify import classify
 from engine.compile import MatchTable, compile_rules
-from engine.fields import COLUMN
+from engine.fields import COLUMN, FIELD
 from engine.headers import Headers
 from engine.rules import Rule, Test
 
@@ -34,9 +35,13 @@ class Places(NamedTuple):
     number: Array  # i4[e]
 
 
+#: The same in plain mode: by IP version, where intervals begin, and the numbers of their first rules, or -1.
+Edges = dict[int, tuple[Sequence[int], Sequence[int]]]
+
+
 class Vantage(NamedTuple):
-    src: MatchTable | Places  # finds (owner + 1) * width + route + 1; owner -1 nobody here, 0 the host itself, i + 1
-    dst: MatchTable | Places  # its interface i, interfaces + 1 a group; route an interface, or -1
+    src: MatchTable | Places | Edges  # finds (owner + 1) * width + route + 1; owner -1 nobody here, 0 the host, i + 1
+    dst: MatchTable | Places | Edges  # its interface i, interfaces + 1 a group; route an interface, or -1
     width: int
     zones: Array  # i4[interfaces]
 
@@ -101,10 +106,16 @@ def sides_of(
     return Sides(_rules("src_addr", src), _rules("dst_addr", dst), width)
 
 
-def _answers(field: str, ranges: "list[Range]", compiled: bool) -> MatchTable | Places:
+def _answers(field: str, ranges: "list[Range]", compiled: bool) -> MatchTable | Places | Edges:
     """What answers for one of the two addresses; the first of the ranges that holds it counts."""
-    found = places(ranges) if compiled else None
-    return found if found is not None else compile_rules(_rules(field, ranges), compiled)
+    if compiled:
+        found = places(ranges)
+        return found if found is not None else compile_rules(_rules(field, ranges), compiled)
+    edges: Edges = {}
+    for version, bits in ((4, 32), (6, 128)):
+        begins, numbers = zip(*intervals(ranges, version, bits), strict=True)
+        edges[version] = begins, numbers
+    return edges
 
 
 def _rules(field: str, ranges: "list[Range]") -> list[Rule]:
@@ -211,13 +222,28 @@ def orient(headers: Headers, vantage: Vantage, arrival: int | None = None) -> Jo
     return journey
 
 
-def _numbers(headers: Headers, field: str, answers: MatchTable | Places) -> Array:
+def _numbers(headers: Headers, field: str, answers: MatchTable | Places | Edges) -> Array:
     """i4[n]: what is known of an address of each packet; -1 where nothing is."""
     if not isinstance(answers, Places):
-        return classify(headers, answers)
+        return classify(headers, answers) if isinstance(answers, MatchTable) else _looked_up(headers, field, answers)
     from engine.kernels.quick import find_places
 
     found = zeros("i4", headers.count, True)
     room = blank("i4", headers.count, True)
     find_places(headers.value, headers.count, COLUMN[field], tuple(answers), room, found)
     return found
+
+
+def _looked_up(headers: Headers, field: str, edges: Edges) -> Array:
+    """The same in plain mode: every address is looked up once, however many packets have it."""
+    n, value = headers.count, headers.value
+    columns = [COLUMN["version"], *range(COLUMN[field], COLUMN[field] + FIELD[field].words)]
+    known: dict[tuple[int, ...], int] = {}
+    found = []
+    for asked in zip(*(value[c * n : (c + 1) * n] for c in columns), strict=True):
+        if asked not in known:
+            version, a, b, c, d = asked
+            begins, numbers = edges.get(version, ((0,), (-1,)))
+            known[asked] = numbers[bisect_right(begins, a << 96 | b << 64 | c << 32 | d) - 1]
+        found.append(known[asked])
+    return as_array(found, "i4", False)
