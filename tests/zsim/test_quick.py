@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from systems import NOW, PCAPS, ROOT, chain, unstarted
+import test_dmd
+from systems import NOW, PCAPS, ROOT, chain, log_of, unstarted
 
 import engine
 from benchmarks.bench_replay import _frame, policy
@@ -85,6 +87,49 @@ def test_quick__counts_as_the_way_of_every_packet(path, system) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_quick__leaves_what_is_logged_to_it(path, logging) -> None:
     assert played(logging, path, True) == played(logging, path, False)
+
+
+@pytest.mark.parametrize("mode", ["Active", "Simulate"])
+def test_quick__leaves_what_defensive_filters_may_match_to_it(mode, tmp_path) -> None:
+    """What is counted, logged and shown is the same: of filters that block, that simulate, that expire meanwhile."""
+    path = write(tmp_path / "a.pcap", 150_000)  # two and a half minutes
+    found = []
+    for quickly in (True, False):
+        system = test_dmd.made(test_dmd.conf(mode), **{"USER.CONFIG(IPSTACK)": policy(some_filters(40))})
+        for number, words in enumerate((
+            "srcip 10.0.0.0/18 destip all4 prot all dir inbound",
+            "srcip 10.0.64.0/18 destip all4 prot tcp dir inbound mode simulate",
+            "srcip all4 destip 10.0.0.0/20 prot all dir outbound log no",
+            "srcip all4 destip all4 prot udp dir inbound lifetime 1 loglimit 100",
+        )):  # fmt: skip
+            test_dmd.sh(system, f"ipsec -F add {words} -N f{number}")
+        tally = replay.Tally(system.prepare(True))
+        quick = replay.quick_of(tally) if quickly else None
+        assert bool(quick) == quickly
+        replay.play(system, tally, captures.frames(str(path), True, quick=quick), quick=quick)
+        assert quick is None or quick.total().packets > 20_000
+        records = [line for line in log_of(system) if "EZD" in line]
+        filters = test_dmd.shown(system), test_dmd.shown(system, "-f display")
+        found.append((shown(tally), records, *filters, system.clock.now))
+    for one, other in zip(*found, strict=True):
+        assert one == other
+    assert len(found[0][1]) > 100
+
+
+def test_quick__leaves_what_rules_with_times_may_match_to_it(tmp_path) -> None:
+    path = write(tmp_path / "a.pcap", 150_000)  # 14:05:31 to 14:08:01
+    when = "  IpTimeCondition\n  {\n    TimeOfDayRange 14:06-14:07\n  }\n"
+    rules = policy(some_filters(40)).split("IpFilterRule R")
+    for at in range(1, len(rules), 3):
+        rules[at] = re.sub("    DestinationPortRange .*\n", "", rules[at].replace("{\n", "{\n" + when, 1))
+    found = []
+    for quickly in (True, False):
+        system = unstarted(chain("IpFilterRule R".join(rules)))
+        system.start(NOW)
+        assert system.stack.in_force.timed
+        found.append(played(system, path, quickly))
+    assert found[0] == found[1]
+    assert {row["name"] for row in found[0]["filters"] if row["matches"]} & {f"R{at}" for at in range(0, 40, 3)}
 
 
 def block(kind: int, body: bytes, order: str = "<") -> bytes:

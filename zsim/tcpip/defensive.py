@@ -438,6 +438,11 @@ def _rules(guard: Guard, chosen: Sequence[int]) -> list[engine.Rule]:
     return [lower(piece, guard.first + n) for n in chosen for piece in spared(guard.installed[n].rule, guard.exclude)]
 
 
+def every(guard: Guard) -> list[engine.Rule]:
+    """The rules of all filters, whatever their effect and however long they live."""
+    return _rules(guard, range(len(guard.installed)))
+
+
 def lowered(guard: Guard, time: int, effect: str) -> list[engine.Rule]:
     """The rules of the filters that have an effect (BLOCK or SIMULATE) and have not expired at `time`."""
     alive = [n for n, each in enumerate(guard.installed) if time < each.defence.expires]

@@ -297,17 +297,31 @@ def _in_order(prepared: Prepared, frames: engine.Frames, judgement: engine.Judge
 
 
 def quick(prepared: Prepared, arrival: str | None = None) -> engine.Quick | None:
-    """What counts packets without a word about each of them, or None where that is not enough: rules that come and go
-    with time, defensive filters, tables of another kind."""
+    """What counts packets without a word about each of them, or None where the tables are not of its kind."""
     import engine
 
-    timed = prepared.in_force is not None and prepared.in_force.timed
-    if timed or prepared.guard.installed or not prepared.compiled:
+    if not prepared.compiled:
         return None
-    if not engine.Quick.can(prepared.rules, prepared.vantage):
+    rules = _with_all(prepared)
+    if not engine.Quick.can(rules, prepared.vantage):
         return None
     given = prepared.interfaces.index(arrival) if arrival is not None else None
-    return engine.Quick(prepared.rules, prepared.vantage, len(prepared.rows), given)
+    return engine.Quick(rules, prepared.vantage, len(prepared.rows), given)
+
+
+def _with_all(prepared: Prepared) -> engine.RuleSet:
+    """The rules with those that come and go: filters with times, and before them defensive filters, as if all of them
+    were installed and each logged. So there is something to be said of whatever they may match at some time; what any
+    other packet matches first is the same at any."""
+    import engine
+
+    guard, rules, in_force = prepared.guard, prepared.rules, prepared.in_force
+    if not guard.installed and not (in_force and in_force.timed):
+        return rules
+    filters, main = len(in_force.filters) if in_force else 0, prepared.rows[: guard.first]
+    every = [*defensive.every(guard), *_lowered(main, range(filters), filters)]
+    log = bytes(logs or bool(row.times) for logs, row in zip(rules.log, main, strict=False))
+    return engine.RuleSet(engine.compile_rules(every, True), rules.deny, log + b"\1" * len(guard.installed))
 
 
 def settled(prepared: Prepared, counters: engine.Counters) -> tuple[Hits, ...]:
