@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
+import numba  # as in any process that has asked much: see engine.kernels.objects
 import numpy as np
 
 import engine
@@ -134,6 +135,7 @@ def together(headers: engine.Headers, table: engine.MatchTable, into: Any) -> fl
 
 def alone(headers: engine.Headers, table: engine.MatchTable, batches: int = 2000) -> float:
     """Microseconds for a batch of one packet."""
+    assert numba
     one, into = engine.select(headers, np.zeros(1, np.int32), 1), np.empty(1, np.int32)
     start = time.perf_counter()
     for _ in range(batches):

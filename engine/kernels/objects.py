@@ -22,8 +22,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from numpy import ndarray
+
 FORM = 1  # of what stands in a file; another one is not read
-ENOUGH = 20_000  # calls after which numba's quicker ones have paid for importing it
+ENOUGH = 20_000  # calls after which the quicker ones of numba would have paid for importing it
 _WORD, _POINTER = ctypes.c_ssize_t, ctypes.c_void_p
 _ARRAY = (_POINTER, _POINTER, _WORD, _WORD, _POINTER, _WORD, _WORD)  # owner, parent, items, octets, data, shape, stride
 _INTS = {f"{'|' if bits == 8 else '<'}{sign}{bits // 8}": getattr(ctypes, f"c_{'u' * (sign == 'u')}int{bits}")
@@ -31,6 +33,7 @@ _INTS = {f"{'|' if bits == 8 else '<'}{sign}{bits // 8}": getattr(ctypes, f"c_{'
 _WITHOUT_RESULT = -2  # a status of CPUCallConv that is no error, as 0 is
 
 _calls = [0]
+Call = Callable[[tuple[Any, ...]], Any]
 _loading = Lock()  # threads may be the first to call a kernel
 
 
@@ -39,21 +42,21 @@ class Objects:
 
     def __init__(self, name: str, made_of: Callable[[], object]) -> None:
         self.name, self.made_of = name, made_of
-        self.loaded: dict[object, Callable[[tuple[Any, ...]], Any] | None] = {}
+        self.loaded: dict[object, Call | None] = {}
         self.digest = ""
 
-    def get(self, arguments: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any] | None:
+    def get(self, arguments: tuple[Any, ...]) -> Call | None:
         """What does the call; None where it is for numba."""
         _calls[0] += 1
         if sys.modules.get("numba") or _calls[0] > ENOUGH:
             return None
-        kinds = tuple(map(_kind, arguments))
-        if kinds not in self.loaded:
+        key = _key(arguments)
+        if key not in self.loaded:
             with _loading:
-                self.loaded[kinds] = self.loaded.get(kinds) or self._find(kinds)
-        return self.loaded[kinds]
+                self.loaded[key] = self.loaded.get(key) or self._find(tuple(map(_kind, arguments)))
+        return self.loaded[key]
 
-    def _find(self, kinds: tuple[object, ...]) -> Callable[[tuple[Any, ...]], Any] | None:
+    def _find(self, kinds: tuple[object, ...]) -> Call | None:
         with suppress(OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError):
             return _load(self._path(kinds).read_bytes(), kinds) if None not in kinds else None
         return None
@@ -111,6 +114,22 @@ def _surroundings() -> object:
             [each for each in told if each[0] != "NUMBA_CACHE_DIR"], lessons())  # fmt: skip
 
 
+_CONTIGUOUS, _ALIGNED, _WRITABLE = 0x1, 0x100, 0x400  # flags of an array (numpy/ndarraytypes.h)
+_FLAGS = _CONTIGUOUS | _ALIGNED | _WRITABLE
+
+
+def _key(arguments: tuple[Any, ...]) -> tuple[object, ...]:
+    """What tells kinds of arguments apart, soon found."""
+    return tuple(
+        [
+            (each.dtype.char, each.flags.num & _FLAGS) if type(each) is ndarray and each.ndim == 1
+            else _key(each) if type(each) is tuple
+            else type(each)
+            for each in arguments
+        ]
+    )  # fmt: skip
+
+
 def _kind(argument: Any) -> object:
     """What numba would tell apart, as `_kind_of_type` has it; None for what it must be asked about."""
     if type(argument) is int:
@@ -140,16 +159,31 @@ def _kind_of_type(of: Any) -> object:
     raise ValueError(of)
 
 
-def _flat(argument: Any) -> Iterator[Any]:
-    """The words of an argument, as `_types` has their types."""
-    if type(argument) is tuple:
-        for each in argument:
-            yield from _flat(each)
-    elif getattr(argument, "ndim", 0):
-        yield from (None, None, argument.size, argument.itemsize, argument.__array_interface__["data"][0],
-                    argument.size, argument.strides[0])  # fmt: skip
-    else:
-        yield int(argument)
+def _flat(arguments: tuple[Any, ...], words: list[Any]) -> list[Any]:
+    """The words of arguments behind those given, as `_types` has their types."""
+    for each in arguments:
+        if type(each) is ndarray:
+            size = each.size
+            words += (None, None, size, each.itemsize, _address(each), size, each.strides[0])
+        elif type(each) is tuple:
+            _flat(each, words)
+        else:
+            words.append(int(each))
+    return words
+
+
+_DATA = 2 * ctypes.sizeof(_POINTER)  # where an array object has the address of its data (numpy/ndarraytypes.h)
+
+
+def _address(array: Any) -> int | None:
+    return _POINTER.from_address(id(array) + _DATA).value  # five times as quick as asking the array
+
+
+_sample = ndarray(1, "u1")
+if _address(_sample) != _sample.ctypes.data:  # a Python whose objects begin otherwise
+
+    def _address(array: Any) -> int | None:
+        return int(array.ctypes.data)
 
 
 def _types(kind: Any) -> Iterator[Any]:
@@ -198,7 +232,7 @@ def _undefined(code: bytes) -> Iterator[str]:
 _engines: list[Any] = []  # for ever, for their code may be running
 
 
-def _load(octets: bytes, kinds: tuple[object, ...]) -> Callable[[tuple[Any, ...]], Any]:
+def _load(octets: bytes, kinds: tuple[object, ...]) -> Call:
     """A function that calls what a file holds. Raises ValueError for one that is damaged."""
     line, _, code = octets.partition(b"\n")
     head = json.loads(line)
@@ -225,7 +259,7 @@ def _load(octets: bytes, kinds: tuple[object, ...]) -> Callable[[tuple[Any, ...]
 
     def call(arguments: tuple[Any, ...]) -> Any:
         out, error = result(), _POINTER()
-        status = function(ctypes.byref(out), ctypes.byref(error), *(word for each in arguments for word in _flat(each)))
+        status = function(*_flat(arguments, [ctypes.byref(out), ctypes.byref(error)]))
         if status not in (0, _WITHOUT_RESULT):
             raise RuntimeError(f"a kernel has failed, with status {status}")
         if nothing:
