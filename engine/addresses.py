@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.arrays import Array
+from engine.arrays import Array, distinct
 from engine.fields import COLUMN, FIELD
 from engine.kernels import cells, vectors
 from engine.kernels.passes import (
@@ -164,7 +164,7 @@ def by_word(edge: Sequence[int], number: Array) -> list[tuple[list[int], Array, 
     for bits in (96, 64, 32, 0):
         known: dict[tuple[Sequence[int], Sequence[int]], int] = {}
         rows = [_of_state(edges, numbers, bits, known) for edges, numbers in states]
-        cuts = np.unique(np.concatenate([np.array(at, np.int64) for at, _ in rows]))
+        cuts = distinct(np.concatenate([np.array(at, np.int64) for at, _ in rows]))
         if len(rows) * len(cuts) > BY_WORD:
             return None
         table = np.empty((len(rows), len(cuts)), np.int64)
@@ -265,7 +265,7 @@ def halves(edge: Array, number: Array) -> tuple[Array, Array, Array] | None:
     upper = np.arange(65536, dtype=np.int64) << 16
     begin, end = np.searchsorted(edge, upper, "right") - 1, np.searchsorted(edge, upper + 65535, "right") - 1
     mixed = np.flatnonzero(begin != end)
-    cuts = np.unique(np.concatenate([[0], edge & 0xFFFF]))
+    cuts = distinct(np.concatenate([[0], edge & 0xFFFF]))
     plain, row = np.unique(number[begin], return_inverse=True)
     if (len(plain) + len(mixed)) * len(cuts) > 1 << 23:
         return None

@@ -112,6 +112,13 @@ def first_rows(value: Array, count: int, rows: int) -> Array:
     return value.reshape(-1, rows)[:, :count].ravel()
 
 
+def distinct(values: Array) -> Array:
+    """The different values of a numpy array, ascending."""
+    import numpy
+
+    return numpy.unique(values, return_index=True)[0]  # asked for nothing else, it would import numpy.ma
+
+
 def join(parts: list[Array], kind: str, compiled: bool) -> Array:
     """The parts, one after the other."""
     if compiled:

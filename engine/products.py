@@ -23,7 +23,7 @@ import numpy as np
 
 from engine import addresses
 from engine.addresses import Arena, Step, distinct_rows, program_of, step
-from engine.arrays import Array
+from engine.arrays import Array, distinct
 from engine.fields import COLUMN, FIELD
 from engine.kernels import cells as loops
 from engine.kernels.passes import (
@@ -136,7 +136,7 @@ def cells(rules: Array, source: Column, dest: Column, of: Services | None) -> Ce
     sides = []
     for column in (source, dest):
         first, after = column.first[rules], column.after[rules]
-        point = np.unique(np.concatenate([[0], first, after[after < len(column.edge)]]))
+        point = distinct(np.concatenate([[0], first, after[after < len(column.edge)]]))
         begin, end = np.searchsorted(point, first), np.searchsorted(point, after)
         of_interval, found = classes(begin, end, len(point))
         sides.append((point, of_interval, len(found), begin, end))
@@ -291,7 +291,7 @@ def displaced(of: Cells, behind: Finals, by_dest: bool) -> Pairs:
 
 def joint(points: Sequence[Array], numbers: Sequence[Array]) -> tuple[Array, Array, list[Array]]:
     """Several interval maps as one: where its runs begin, the class of each, and every map's number per class."""
-    point = np.unique(np.concatenate(points))
+    point = distinct(np.concatenate(points))
     values = [_at(p, number, point) for p, number in zip(points, numbers, strict=True)]
     which = np.zeros(len(point), np.int64)
     for value in values:
