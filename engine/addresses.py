@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.arrays import Array, distinct
+from engine.arrays import Array, distinct, scattered
 from engine.fields import COLUMN, FIELD
 from engine.kernels import cells, vectors
 from engine.kernels.passes import (
@@ -284,7 +284,7 @@ def halves(edge: Array, number: Array) -> tuple[Array, Array, Array] | None:
 
 def distinct_rows(table: Array) -> tuple[Array, Array]:
     """The different rows in the order they appear, and which of them each row is."""
-    factor = np.random.default_rng(4).integers(0, 2**64, table.shape[1], np.uint64) | np.uint64(1)
+    factor = scattered(table.shape[1], 4) | np.uint64(1)
     mark = np.zeros(len(table), np.uint64)
     for column, odd in zip(table.T, factor, strict=True):
         mark += column.astype(np.uint64) * odd

@@ -112,6 +112,16 @@ def first_rows(value: Array, count: int, rows: int) -> Array:
     return value.reshape(-1, rows)[:, :count].ravel()
 
 
+def scattered(count: int, seed: int) -> Array:
+    """So many numbers of 64 bits that have nothing to do with each other (SplitMix64); numpy.random is slow to import."""
+    import numpy
+
+    x = (numpy.arange(1, count + 1, dtype="u8") + numpy.uint64(seed << 32)) * numpy.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ x >> numpy.uint64(30)) * numpy.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ x >> numpy.uint64(27)) * numpy.uint64(0x94D049BB133111EB)
+    return x ^ x >> numpy.uint64(31)
+
+
 def distinct(values: Array) -> Array:
     """The different values of a numpy array, ascending."""
     import numpy

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine import addresses
 from engine.addresses import Arena, Step, step
-from engine.arrays import Array
+from engine.arrays import Array, scattered
 from engine.kernels import cells as loops
 from engine.kernels.passes import FILL, GET
 
@@ -67,7 +67,7 @@ def columns(
 
 
 def _marks(count: int, seed: int = 1) -> Array:
-    return np.random.default_rng(seed).integers(0, 2**64, count, np.uint64)
+    return scattered(count, seed)
 
 
 def classes(first: Array, after: Array, intervals: int) -> tuple[Array, Array]:
