@@ -113,7 +113,7 @@ def first_rows(value: Array, count: int, rows: int) -> Array:
 
 
 def scattered(count: int, seed: int) -> Array:
-    """So many numbers of 64 bits that have nothing to do with each other (SplitMix64); numpy.random is slow to import."""
+    """So many numbers of 64 bits that look like chance (SplitMix64); numpy.random takes long to import."""
     import numpy
 
     x = (numpy.arange(1, count + 1, dtype="u8") + numpy.uint64(seed << 32)) * numpy.uint64(0x9E3779B97F4A7C15)

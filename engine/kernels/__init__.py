@@ -45,6 +45,21 @@ class Inner:
             self.machine = self._compiled()
         return self.machine
 
+    @cached_property
+    def made_of(self) -> str:
+        """A digest of what its machine code depends on: its code, constants, and the functions it calls."""
+        from hashlib import blake2b
+
+        code = self.plain.__code__
+        found: list[Any] = [code.co_code, _constants(code)]
+        for name in sorted(_names(code)):
+            value = self.plain.__globals__.get(name)
+            if isinstance(value, int | tuple | str):
+                found += [name, value]
+            elif isinstance(value, Inner):
+                found += [name, value.made_of]
+        return blake2b(repr(found).encode(), digest_size=16).hexdigest()
+
     def _compiled(self) -> Any:
         from numba import njit
 
@@ -60,7 +75,7 @@ class Kernel(Inner):
         """Its machine code on disk."""
         from engine.kernels.objects import Objects
 
-        return Objects(self.__name__, lambda: made_of(self.plain))
+        return Objects(self.__name__, lambda: self.made_of)
 
     def __call__(self, *arguments: Any) -> Any:
         if not is_compiled(arguments[0]):
@@ -79,7 +94,7 @@ class Kernel(Inner):
 
         _listen()
         linked = _linked(self.plain)
-        linked.__qualname__ = f"{self.__name__}_{crc32(repr((made_of(self.plain), lessons())).encode()):08x}"
+        linked.__qualname__ = f"{self.__name__}_{crc32((self.made_of + lessons()).encode()):08x}"
         return njit(cache=True, nogil=True)(linked)
 
 
@@ -118,21 +133,9 @@ def _linked(function: Any) -> Any:
     return made
 
 
-def made_of(function: Any) -> list[Any]:
-    """What the machine code of a function depends on: its code, constants, and the functions it calls."""
-    code, found = function.__code__, [crc32(function.__code__.co_code), repr(_constants(function.__code__))]
-    for name in sorted(_names(code)):
-        value = function.__globals__.get(name)
-        if isinstance(value, int | tuple | str):
-            found += [name, repr(value)]
-        elif isinstance(value, Inner):
-            found += [name, made_of(value.plain)]
-    return found
-
-
 def _constants(code: CodeType) -> list[Any]:
     """The constants of a function; of functions within it, their code and constants."""
-    return [[crc32(one.co_code), _constants(one)] if isinstance(one, CodeType) else one for one in code.co_consts]
+    return [[one.co_code, _constants(one)] if isinstance(one, CodeType) else one for one in code.co_consts]
 
 
 _listening: list[Any] = []

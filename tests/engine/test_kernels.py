@@ -19,7 +19,6 @@ from engine.kernels import (
     decode,
     inner,
     journey,
-    made_of,
     objects,
     outcome,
     rewrite,
@@ -152,7 +151,7 @@ def test_kernels__what_they_are_made_of_is_in_the_name_on_disk():
     made = []
     for constant, called in ((1, adds_one), (2, adds_one), (2, adds_two), (2, adds_two)):
         places["COLUMN_OF_SOMETHING"], places["calls"] = constant, inner(called)
-        made.append(repr(made_of(reads_a_constant)))
+        made.append(inner(reads_a_constant).made_of)
     assert len({*made}) == 3
     assert made[2] == made[3]
 
