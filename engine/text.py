@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from engine.arrays import Array, as_array, blank, is_compiled, zeros
+from engine.arrays import Array, as_array, blank, is_compiled, octets_in, zeros
 
 DIRECTIVES = "YmdebHMS"
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
@@ -145,16 +145,24 @@ class Template:
             )  # fmt: skip
         return self._made[compiled]
 
-    def memory(self, rows: int, compiled: bool) -> tuple[Array, ...]:
-        """Scratch and results of the kernel: what is had once costs no page faults the next time."""
+    def room(self, rows: int) -> int:
+        """Octets that so many rows can take, and what the kernel needs behind them."""
+        from engine.kernels.text import CHUNK
+
+        return rows * self.stride + CHUNK
+
+    def memory(self, rows: int, compiled: bool, own: bool) -> tuple[Array, ...]:
+        """Scratch and results of the kernel, with octets to write to only if they are its `own`: what is had once costs
+        no page faults the next time."""
         from engine.kernels.text import BLOCK, CHUNK, STAMP_ROOM
 
-        if compiled not in self._memory or len(self._memory[compiled][-1]) < rows:
+        if compiled not in self._memory or len(self._memory[compiled][3]) < rows:
             self._memory[compiled] = (
                 zeros("u1", BLOCK * self.stride + CHUNK, compiled), zeros("i8", BLOCK, compiled),
-                zeros("u1", STAMP_ROOM + CHUNK, compiled), blank("u1", rows * self.stride + CHUNK, compiled),
-                blank("i8", rows, compiled),
+                zeros("u1", STAMP_ROOM + CHUNK, compiled), blank("i8", rows, compiled), blank("u1", 0, compiled),
             )  # fmt: skip
+        if own and len(self._memory[compiled][-1]) < self.room(rows):
+            self._memory[compiled] = (*self._memory[compiled][:-1], blank("u1", self.room(rows), compiled))
         return self._memory[compiled]
 
 
@@ -224,25 +232,27 @@ def check(template: Template, columns: Columns) -> None:
 
 
 def write(
-    template: Template, columns: Columns, offset: int = 0, begin: int = 0, end: int | None = None
-) -> tuple[memoryview, Array]:
+    template: Template, columns: Columns, offset: int = 0, begin: int = 0, end: int | None = None,
+    into: memoryview | None = None,
+) -> tuple[memoryview, Array]:  # fmt: skip
     """The rows (those from `begin` to `end`) as octets, and where each ends (i8). `offset`: seconds east of UTC, for
     stamps that are local.
 
-    The result lies in memory of the template and lasts until its next use. Choices must be there (`check`): the kernel
-    does not look.
+    The octets stand at the beginning of `into`, which has `Template.room` for them. Without it they lie in memory of
+    the template and last until its next use, as the other result does. Choices must be there (`check`): the kernel does
+    not look.
     """
     from engine.kernels.text import render
 
     compiled, n = is_compiled(columns.cells), columns.count
     end = n if end is None else end
     ops, pool, starts = template.arrays(compiled)
-    slots, cursor, stamp, out, ends = template.memory(end - begin, compiled)
+    slots, cursor, stamp, ends, out = template.memory(end - begin, compiled, into is None)
     total = render(
         columns.cells, n, begin, end, ops, len(template.parts), pool, starts, offset, slots, cursor, stamp,
-        template.stride, out, ends,
+        template.stride, out if into is None else octets_in(into, compiled), ends,
     )  # fmt: skip
-    return memoryview(out)[:total], ends[: end - begin]
+    return memoryview(out if into is None else into)[:total], ends[: end - begin]
 
 
 def runs(template: Template, columns: Columns, name: str, width: int, shift: int = 0) -> list[tuple[int, int]]:
