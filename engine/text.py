@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from engine.arrays import Array, as_array, blank, is_compiled, octets_in, zeros
+from engine.kernels.ahead import CHUNK
 
 DIRECTIVES = "YmdebHMS"
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
@@ -75,13 +76,14 @@ class Template:
         self.columns: dict[str, int] = {}  # name: first column
         self._wide: dict[str, int] = {}  # name: how many
         self._size = 0
-        # What the kernel makes stamps of, at the beginning of the pool; see POOL_MONTHS and POOL_DECIMALS.
+        # What the kernel makes stamps and addresses of, at the beginning of the pool; see POOL_MONTHS and what follows.
         self.texts = [MONTHS.encode().ljust(48), *(b"%02d" % n for n in range(100))]
+        self.texts += [(b"%d." % n).ljust(4) for n in range(256)]
         self.ops: list[int] = []
         self.stride = 0
         for part in self.parts:
             self._add(part)
-        self.stride += 2 * 16 - self.stride % 16  # what is copied in chunks runs over the end
+        self.stride += 2 * CHUNK - self.stride % CHUNK  # what is copied in chunks runs over the end
         self._made: dict[bool, tuple[Array, Array, Array]] = {}
         self._memory: dict[bool, tuple[Array, ...]] = {}
 
@@ -139,7 +141,7 @@ class Template:
             starts = [0]
             for each in self.texts:
                 starts.append(starts[-1] + len(each))
-            pool = b"".join(self.texts) + bytes(16)
+            pool = b"".join(self.texts) + bytes(CHUNK)
             self._made[compiled] = (
                 as_array(self.ops, "i4", compiled), as_array(pool, "u1", compiled), as_array(starts, "i8", compiled),
             )  # fmt: skip
@@ -147,14 +149,12 @@ class Template:
 
     def room(self, rows: int) -> int:
         """Octets that so many rows can take, and what the kernel needs behind them."""
-        from engine.kernels.text import CHUNK
-
         return rows * self.stride + CHUNK
 
     def memory(self, rows: int, compiled: bool, own: bool) -> tuple[Array, ...]:
         """Scratch and results of the kernel, with octets to write to only if they are its `own`: what is had once costs
         no page faults the next time."""
-        from engine.kernels.text import BLOCK, CHUNK, STAMP_ROOM
+        from engine.kernels.text import BLOCK, STAMP_ROOM
 
         if compiled not in self._memory or len(self._memory[compiled][3]) < rows:
             self._memory[compiled] = (
