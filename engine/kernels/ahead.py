@@ -29,7 +29,7 @@ def put(octets: int, target: Any, to: int) -> None:
         target[to + k] = octets >> 8 * k & 255
 
 
-def eight_digits(v):  # type: ignore[no-untyped-def]  # numba compares names and annotations
+def eight_digits(v: int) -> int:
     """The decimal digits of 0 <= v < 10**8, zeros in front, as octets for `put`.
 
     Halves, quarters and eighths of the number are made side by side in one word; x // 100 is x * 10486 >> 20 below
@@ -177,5 +177,5 @@ def _teach_digits() -> None:
     from numba.extending import overload
 
     @overload(eight_digits)
-    def _(v):  # type: ignore[no-untyped-def]
+    def _(v: int) -> Any:  # numba compares names and annotations of arguments
         return eight_digits
