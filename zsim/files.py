@@ -89,8 +89,8 @@ class Store:
         return memoryview(self.pages[page])[at : at + octets]
 
     def keep(self, octets: memoryview) -> memoryview:
-        """These octets, or a copy, which last until `used` is set back. They stand at the beginning of the latest `room`,
-        or elsewhere in memory that is no part of this."""
+        """These octets, or a copy, which last until `used` is set back. They stand at the beginning of the latest
+        `room`, or elsewhere in memory that is no part of this."""
         count = len(octets)
         page = self.used // PAGE
         if page < len(self.pages) and octets.obj is self.pages[page]:

@@ -176,6 +176,6 @@ def _teach_put() -> None:
 def _teach_digits() -> None:
     from numba.extending import overload
 
-    @overload(eight_digits)
+    @overload(eight_digits)  # type: ignore[untyped-decorator]
     def _(v: int) -> Any:  # numba compares names and annotations of arguments
         return eight_digits
