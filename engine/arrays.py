@@ -87,6 +87,15 @@ def of_octets(octets: Any, compiled: bool) -> Array:
     return octets if isinstance(octets, bytes) else memoryview(octets).toreadonly()
 
 
+def octets_in(room: memoryview, compiled: bool) -> Array:
+    """Memory as an array of octets to write to."""
+    if compiled:
+        import numpy
+
+        return numpy.frombuffer(room, "u1")
+    return room
+
+
 def of_words(little_endian: bytes, compiled: bool) -> Array:
     """64-bit words from their little-endian octets, as an 'i8' array."""
     if compiled:

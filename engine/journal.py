@@ -1,18 +1,19 @@
 """What rules tell of a batch: a list by packet, leg and kind, its limits, and its columns for text.
 
 journal = list_told(judgement, rules, block, simulate)
-cells = columns(template, sources, frames, judgement, journal)
+cells = Plan(template, sources, compiled).columns(frames, Judged(headers, journey, zones), journal, 0, journal.count)
 """
 
 from collections.abc import Mapping
-from functools import cache
 from typing import NamedTuple
 
 from engine.arrays import Array, as_array, blank, is_compiled, zeros
 from engine.capture import Frames
 from engine.fields import COLUMN, FIELD
+from engine.headers import Headers
 from engine.judge import Judgement, RuleSet
 from engine.text import Columns, Template
+from engine.vantage import Journey
 
 KINDS = ("simulated", "blocked", "decided")
 
@@ -36,13 +37,21 @@ def place(interface: int, version: int, direction: int, routed: bool) -> int:
 
 
 class Journal(NamedTuple):
-    """Entry i is about row row[i] of leg leg[i]."""
+    """Entry i is about packet[i] on leg leg[i]."""
 
     leg: Array  # u1[n]
-    row: Array  # i4[n]
+    packet: Array  # i4[n]  row in the batch
     rule: Array  # i4[n]
     kind: Array  # u1[n]  a number of KINDS
     count: int  # type: ignore[assignment]  # hides tuple.count
+
+
+class Judged(NamedTuple):
+    """The batch that a journal is about."""
+
+    headers: Headers
+    journey: Journey
+    zones: Array  # i4[interfaces]
 
 
 class Quotas(NamedTuple):
@@ -79,23 +88,21 @@ def list_told(
     compiled = is_compiled(legs[0].packet)
     most = sum(leg.count for leg in legs) * len(KINDS)
     leg, kind = blank("u1", most, compiled), blank("u1", most, compiled)
-    row, rule = blank("i4", most, compiled), blank("i4", most, compiled)
+    packet, rule = blank("i4", most, compiled), blank("i4", most, compiled)
     given = [value for each in legs for value in (each.packet, each.simulate, each.block, each.rule, each.count)]
     tell = [as_array(of.log if of else b"", "u1", compiled) for of in (simulate, block, rules)]
-    n = told(*given, *tell, leg, row, rule, kind)
-    return Journal(leg[:n], row[:n], rule[:n], kind[:n], n)
+    n = told(*given, *tell, leg, packet, rule, kind)
+    return Journal(leg[:n], packet[:n], rule[:n], kind[:n], n)
 
 
-def limited(
-    journal: Journal, frames: Frames, judgement: Judgement, quotas: Quotas
-) -> tuple[Journal, Array, list[Report]]:
+def limited(journal: Journal, frames: Frames, quotas: Quotas) -> tuple[Journal, Array, list[Report]]:
     """What quotas let through; u1[n], which entries those are; and the reports, `before` counted among what is let
     through."""
     from engine.kernels.journal import hold_back, keep_only, times_of
 
-    n, filters, compiled = journal.count, len(quotas.limit), is_compiled(judgement.legs[0].packet)
+    n, filters, compiled = journal.count, len(quotas.limit), is_compiled(journal.packet)
     time, keep = blank("i8", n, compiled), zeros("u1", n, compiled)
-    times_of(frames.time, judgement.legs[0].packet, judgement.legs[1].packet, journal.leg, journal.row, n, time, 0)
+    times_of(frames.time, journal.packet, n, time)
     told = [blank("i8", n + filters, compiled) for _ in range(4)]
     reports = hold_back(
         time, journal.rule, journal.kind, n, quotas.first, filters, quotas.interval, *quotas[2:], keep, *told
@@ -103,45 +110,54 @@ def limited(
     kept = keep.tolist() if reports else []
     rows = zip(*(each[:reports].tolist() for each in told), strict=True)
     found = [Report(sum(kept[:before]), *rest) for before, *rest in rows]
-    leg, row, rule, kind, _ = journal
-    m = keep_only(keep, n, leg, row, rule, kind)
-    return Journal(leg[:m], row[:m], rule[:m], kind[:m], m), keep, found
+    leg, packet, rule, kind, _ = journal
+    m = keep_only(keep, n, leg, packet, rule, kind)
+    return Journal(leg[:m], packet[:m], rule[:m], kind[:m], m), keep, found
 
 
-def columns(
-    template: Template, sources: Mapping[str, Source], frames: Frames, judgement: Judgement, journal: Journal
-) -> Columns:
-    """The columns of a template for every entry: `sources` says what each is; a column that it leaves out is the
-    field of its name."""
-    from engine.kernels.journal import by_protocol, cells_of, places_of, rules_of, times_of
+class Plan:
+    """How the columns of a template are filled: `sources` says what each is; a column that it leaves out is the field
+    of its name. One thread at a time can use it."""
 
-    one, other = judgement.legs
-    n, compiled = journal.count, is_compiled(one.packet)
-    cells = blank("i8", template.words * n, compiled)
-    values = (one.headers.value, one.count, other.headers.value, other.count)
-    entry = (journal.leg, journal.row, n)
-    for name, first in template.columns.items():
-        source, at = sources.get(name, name), first * n
-        if source == TIME:
-            times_of(frames.time, one.packet, other.packet, *entry, cells, at)
-        elif source == RULE:
-            rules_of(journal.rule, journal.kind, n, cells, at)
-        elif source == PLACE:
-            legs = (*values[:2], one.interface, *values[2:], other.interface)
-            places_of(*legs, *entry, COLUMN["version"], COLUMN["routed"], cells, at)
-        elif isinstance(source, Mapping):
-            by_protocol(*values, *entry, COLUMN["proto"], *_which(tuple(source.items()), compiled), cells, at)
-        else:
-            for word in range(FIELD[source].words):
-                if FIELD[source].words == 1 or word == 3 or one.headers.wide:
-                    cells_of(*values, *entry, COLUMN[source] + word, cells, at + word * n)
-    return Columns(cells, n)
+    def __init__(self, template: Template, sources: Mapping[str, Source], compiled: bool) -> None:
+        from engine.kernels import journal as kernels
 
+        narrow, wide = [(kernels.NOTHING, 0)] * template.words, [(kernels.NOTHING, 0)] * template.words
+        context = {"direction": kernels.LEG, "routed": kernels.PASSED, "zone": kernels.SECURITY}
+        alone = {TIME: kernels.TIME, RULE: kernels.RULE, PLACE: kernels.PLACE, **context}
+        fields: list[int] = []
+        unknown: list[int] = []
+        for name, at in template.columns.items():
+            source = sources.get(name, name)
+            if isinstance(source, Mapping):
+                wide[at] = narrow[at] = (kernels.BY_PROTOCOL, len(fields))
+                of = [source.get(proto) for proto in range(FIELD["proto"].unknown + 1)]
+                fields += [-1 if field is None else COLUMN[field] for field in of]
+                unknown += [0 if field is None else FIELD[field].unknown for field in of]
+            elif source in alone:
+                wide[at] = narrow[at] = (alone[source], 0)
+            else:
+                words = FIELD[source].words
+                for word in range(words):
+                    wide[at + word] = (kernels.FIELD, COLUMN[source] + word)
+                narrow[at + words - 1] = wide[at + words - 1]
+        made = (as_array([word for row in rows for word in row], "i8", compiled) for rows in (narrow, wide))
+        self.narrow, self.wide = made  # of a batch in which no address has more than 32 bits, and of others
+        self.fields, self.unknown = (as_array(each or [0], "i8", compiled) for each in (fields, unknown))
+        self.words, self.compiled = template.words, compiled
+        self._cells = blank("i8", 0, compiled)
 
-@cache
-def _which(fields: tuple[tuple[int, str], ...], compiled: bool) -> tuple[Array, Array]:
-    """By protocol, the unknown one included: column, and its unknown value."""
-    rows = [dict(fields).get(proto) for proto in range(FIELD["proto"].unknown + 1)]
-    which = [-1 if name is None else COLUMN[name] for name in rows]
-    unknown = [0 if name is None else FIELD[name].unknown for name in rows]
-    return as_array(which, "i8", compiled), as_array(unknown, "i8", compiled)
+    def columns(self, frames: Frames, judged: Judged, journal: Journal, first: int, last: int) -> Columns:
+        """The columns for entries `first` to `last` - 1. They lie in memory of the plan and last until its next use;
+        the upper words of an address are not filled where none has more than 32 bits."""
+        from engine.kernels.journal import fill
+
+        n = last - first
+        if len(self._cells) < n * self.words:
+            self._cells = blank("i8", n * self.words, self.compiled)
+        leg, packet, rule, kind, _ = journal
+        headers, journey, zones = judged
+        plan = self.wide if headers.wide else self.narrow
+        fill(packet, leg, rule, kind, first, n, frames.time, headers.value, headers.count, *journey, zones, plan,
+             self.words, self.fields, self.unknown, self._cells)  # fmt: skip
+        return Columns(self._cells[: n * self.words], n)

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from engine.arrays import Array, as_array, blank, is_compiled, zeros
+from engine.arrays import Array, as_array, blank, is_compiled, octets_in, zeros
+from engine.kernels.ahead import CHUNK
 
 DIRECTIVES = "YmdebHMS"
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
@@ -75,13 +76,14 @@ class Template:
         self.columns: dict[str, int] = {}  # name: first column
         self._wide: dict[str, int] = {}  # name: how many
         self._size = 0
-        # What the kernel makes stamps of, at the beginning of the pool; see POOL_MONTHS and POOL_DECIMALS.
+        # What the kernel makes stamps and addresses of, at the beginning of the pool; see POOL_MONTHS and what follows.
         self.texts = [MONTHS.encode().ljust(48), *(b"%02d" % n for n in range(100))]
+        self.texts += [(b"%d." % n).ljust(4) for n in range(256)]
         self.ops: list[int] = []
         self.stride = 0
         for part in self.parts:
             self._add(part)
-        self.stride += 2 * 16 - self.stride % 16  # what is copied in chunks runs over the end
+        self.stride += 2 * CHUNK - self.stride % CHUNK  # what is copied in chunks runs over the end
         self._made: dict[bool, tuple[Array, Array, Array]] = {}
         self._memory: dict[bool, tuple[Array, ...]] = {}
 
@@ -139,22 +141,28 @@ class Template:
             starts = [0]
             for each in self.texts:
                 starts.append(starts[-1] + len(each))
-            pool = b"".join(self.texts) + bytes(16)
+            pool = b"".join(self.texts) + bytes(CHUNK)
             self._made[compiled] = (
                 as_array(self.ops, "i4", compiled), as_array(pool, "u1", compiled), as_array(starts, "i8", compiled),
             )  # fmt: skip
         return self._made[compiled]
 
-    def memory(self, rows: int, compiled: bool) -> tuple[Array, ...]:
-        """Scratch and results of the kernel: what is had once costs no page faults the next time."""
-        from engine.kernels.text import BLOCK, CHUNK, STAMP_ROOM
+    def room(self, rows: int) -> int:
+        """Octets that so many rows can take, and what the kernel needs behind them."""
+        return rows * self.stride + CHUNK
 
-        if compiled not in self._memory or len(self._memory[compiled][-1]) < rows:
+    def memory(self, rows: int, compiled: bool, own: bool) -> tuple[Array, ...]:
+        """Scratch and results of the kernel, with octets to write to only if they are its `own`: what is had once costs
+        no page faults the next time."""
+        from engine.kernels.text import BLOCK, STAMP_ROOM
+
+        if compiled not in self._memory or len(self._memory[compiled][3]) < rows:
             self._memory[compiled] = (
                 zeros("u1", BLOCK * self.stride + CHUNK, compiled), zeros("i8", BLOCK, compiled),
-                zeros("u1", STAMP_ROOM + CHUNK, compiled), blank("u1", rows * self.stride + CHUNK, compiled),
-                blank("i8", rows, compiled),
+                zeros("u1", STAMP_ROOM + CHUNK, compiled), blank("i8", rows, compiled), blank("u1", 0, compiled),
             )  # fmt: skip
+        if own and len(self._memory[compiled][-1]) < self.room(rows):
+            self._memory[compiled] = (*self._memory[compiled][:-1], blank("u1", self.room(rows), compiled))
         return self._memory[compiled]
 
 
@@ -224,25 +232,27 @@ def check(template: Template, columns: Columns) -> None:
 
 
 def write(
-    template: Template, columns: Columns, offset: int = 0, begin: int = 0, end: int | None = None
-) -> tuple[memoryview, Array]:
+    template: Template, columns: Columns, offset: int = 0, begin: int = 0, end: int | None = None,
+    into: memoryview | None = None,
+) -> tuple[memoryview, Array]:  # fmt: skip
     """The rows (those from `begin` to `end`) as octets, and where each ends (i8). `offset`: seconds east of UTC, for
     stamps that are local.
 
-    The result lies in memory of the template and lasts until its next use. Choices must be there (`check`): the kernel
-    does not look.
+    The octets stand at the beginning of `into`, which has `Template.room` for them. Without it they lie in memory of
+    the template and last until its next use, as the other result does. Choices must be there (`check`): the kernel does
+    not look.
     """
     from engine.kernels.text import render
 
     compiled, n = is_compiled(columns.cells), columns.count
     end = n if end is None else end
     ops, pool, starts = template.arrays(compiled)
-    slots, cursor, stamp, out, ends = template.memory(end - begin, compiled)
+    slots, cursor, stamp, ends, out = template.memory(end - begin, compiled, into is None)
     total = render(
         columns.cells, n, begin, end, ops, len(template.parts), pool, starts, offset, slots, cursor, stamp,
-        template.stride, out, ends,
+        template.stride, out if into is None else octets_in(into, compiled), ends,
     )  # fmt: skip
-    return memoryview(out)[:total], ends[: end - begin]
+    return memoryview(out if into is None else into)[:total], ends[: end - begin]
 
 
 def runs(template: Template, columns: Columns, name: str, width: int, shift: int = 0) -> list[tuple[int, int]]:

@@ -218,7 +218,7 @@ def orient(headers: Headers, vantage: Vantage, arrival: int | None = None) -> Jo
     found = _numbers(headers, "src_addr", vantage.src), _numbers(headers, "dst_addr", vantage.dst)
     journey = Journey(zeros("u1", n, compiled), zeros("i4", n, compiled), zeros("i4", n, compiled))
     given = -1 if arrival is None else int(arrival)
-    hooks(headers.status, *found, n, vantage.width, given, len(vantage.zones), *journey)
+    hooks(headers.status, *found, n, vantage.width.bit_length() - 1, given, len(vantage.zones), *journey)
     return journey
 
 

@@ -12,8 +12,8 @@ from engine.datagrams import Trains, reassemble
 from engine.decap import decap, ethertypes
 from engine.fields import STATUSES
 from engine.headers import Headers, decode
-from engine.journal import PLACE, RULE, TIME, Journal, Quotas, Source, columns, limited, list_told
-from engine.judge import Judgement, RuleSet, judge, logged
+from engine.journal import PLACE, RULE, TIME, Journal, Judged, Plan, Quotas, Source, limited, list_told
+from engine.judge import RuleSet, judge, logged
 from engine.kernels import telling_compilation
 from engine.moments import all_at, dated
 from engine.outcome import Comments, decided, kinds, originals, rows_decided, rows_with, translated
@@ -61,7 +61,7 @@ def _use(frames: Frames) -> None:
     for leg in judgement.legs:
         logged(leg, rules)
         assert leg.headers.count == leg.count  # made now
-    _write(frames, judgement, list_told(judgement, rules, rules, rules))
+    _write(frames, Judged(headers, journey, vantage.zones), list_told(judgement, rules, rules, rules))
     made = decided(headers, judgement, 1)
     rows_decided(made.rule, b"\1")
     Comments(str).blocks(frames, made.key, rows_with(judgement.verdict, 0), translated(frames.linktype, {}))
@@ -75,16 +75,16 @@ def _use(frames: Frames) -> None:
         count(found, frames.time, frames.length, Counters.of(counted, compiled=True))
 
 
-def _write(frames: Frames, judgement: Judgement, journal: Journal) -> None:
+def _write(frames: Frames, judged: Judged, journal: Journal) -> None:
     """Text of a batch, and quotas on it."""
     parts = Number("rule"), Address("version", "src_addr"), Stamp("time", "%S"), Number("place"), Number("a")
     template = Template(parts)
     sources: dict[str, Source] = {"rule": RULE, "place": PLACE, "time": TIME, "a": {1: "type"}}
-    columns(template, sources, frames, judgement, journal)
+    Plan(template, sources, True).columns(frames, judged, journal, 0, journal.count)
     made = Columns.of(template, dict.fromkeys(template.columns, (0,)), compiled=True)
     runs(template, made, "time", 1)
     write(template, made)
-    limited(journal, frames, judgement, Quotas(0, 1, *(as_array([0], "i8", True) for _ in range(7))))
+    limited(journal, frames, Quotas(0, 1, *(as_array([0], "i8", True) for _ in range(7))))
 
 
 def _name(headers: Headers) -> None:

@@ -82,7 +82,7 @@ def deliver_lines(
     offset, opened = system.offset, system.syslogd.opened
     deliveries: list[Delivery] = []
     routes: dict[int, list[str]] = {}  # by when the files were opened
-    for block in records.blocks(logged, system._form[2], zone, offset, writer):
+    for block in records.blocks(logged, system._form[2], zone, offset, writer, system.files.room):
         if isinstance(block, LogRecord):
             deliveries += deliver(system, [block], zone)
             continue

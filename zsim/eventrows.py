@@ -64,11 +64,12 @@ class EventRows:
             numbers = (Number(name) for name in ("time", "class", "place", *_PLAIN))
             self.all = Template([*numbers, Address("version", "src_addr"), Address("version", "dst_addr")])
         sources: dict[str, Any] = {"time": journal.TIME, "class": journal.RULE, "place": journal.PLACE}
-        columns = journal.columns(self.all, sources, logged.frames, logged.judgement, logged.journal)
+        plan = journal.Plan(self.all, sources, True)
+        columns = plan.columns(logged.frames, logged.judged, logged.journal, 0, n)
         cells, at = columns.cells.reshape(-1, n), self.all.columns
         if (cells[at["time"]] < 0).any():
             return None
-        if not logged.judgement.legs[0].headers.wide:  # the columns were not filled
+        if not logged.judged.headers.wide:  # the columns were not filled
             for name in ("src_addr", "dst_addr"):
                 cells[at[name] : at[name] + 3] = 0
         known = [cells[at[name]] <= engine.FIELD[name].limit for name in ("src_port", "dst_port", "type", "code")]

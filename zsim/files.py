@@ -76,18 +76,31 @@ class Store:
     pages: list[bytearray] = field(default_factory=list)
     used: int = 0  # octets, counted over all pages
 
-    def keep(self, octets: memoryview) -> memoryview:
-        """A copy, which lasts until `used` is set back."""
-        if len(octets) > PAGE:
-            return memoryview(bytes(octets))
+    def room(self, octets: int) -> memoryview:
+        """Memory for so many octets: what is written at its beginning can be kept without a copy."""
+        if octets > PAGE:
+            return memoryview(bytearray(octets))
         page, at = divmod(self.used, PAGE)
-        if at + len(octets) > PAGE:
+        if at + octets > PAGE:
             page, at = page + 1, 0
         if page == len(self.pages):
             self.pages.append(bytearray(PAGE))
-        self.used = page * PAGE + at + len(octets)
-        kept = memoryview(self.pages[page])[at : at + len(octets)]
+        self.used = page * PAGE + at
+        return memoryview(self.pages[page])[at : at + octets]
+
+    def keep(self, octets: memoryview) -> memoryview:
+        """These octets, or a copy, which last until `used` is set back. They stand at the beginning of the latest
+        `room`, or elsewhere in memory that is no part of this."""
+        count = len(octets)
+        page = self.used // PAGE
+        if page < len(self.pages) and octets.obj is self.pages[page]:
+            self.used += count
+            return octets
+        if count > PAGE:
+            return memoryview(bytes(octets))
+        kept = self.room(count)
         kept[:] = octets
+        self.used += count
         return kept
 
 
@@ -156,12 +169,21 @@ class Files:
         self.appended.setdefault(path, []).append(text)
 
     def append_octets(self, paths: Iterable[str], octets: memoryview) -> None:
-        """The same for whole lines in UTF-8, which are copied, at the end of several files."""
-        if not self.appended:  # all was saved: what is stored is asked for no more
-            self.store.used = 0
+        """The same for whole lines in UTF-8 at the end of several files; they are copied unless they stand at the
+        beginning of `room`."""
+        self._begin()
         part = self.store.keep(octets)
         for path in paths:
             self.appended.setdefault(path, []).append(part)
+
+    def room(self, octets: int) -> memoryview:
+        """Memory for so many octets that may be appended next."""
+        self._begin()
+        return self.store.room(octets)
+
+    def _begin(self) -> None:
+        if not self.appended:  # all was saved: what is stored is asked for no more
+            self.store.used = 0
 
     def replace(self, path: str, text: str) -> None:
         self.appended.pop(path, None)

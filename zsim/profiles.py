@@ -401,12 +401,13 @@ class _Refused(ProfileError):
 def _write(place: Place, path: str, parts: Iterable[str | memoryview], append: bool, files: Files) -> None:
     """One file below the folder; no link is followed out of it."""
     target = place.folder / path.lstrip("/")
-    real = target.resolve()
-    top = real.relative_to(place.folder.resolve()).parts[:1] if _inside(place.folder, target) else ()
+    real, home, closed = target.resolve(), place.folder.resolve(), [Path(each).resolve() for each in files.closed]
+    inside = real.is_relative_to(home)
+    top = real.relative_to(home).parts[:1] if inside else ()
     reserved = _reserved(path.lstrip("/").split("/")[0]) or any(_reserved(name) for name in top)
-    if reserved or any(_inside(each, target) or _inside(target, each) for each in map(Path, files.closed)):
+    if reserved or any(real.is_relative_to(each) or each.is_relative_to(real) for each in closed):
         raise _Refused(f"{path}: is no z/OS UNIX file of {place.name}; write below /var, /tmp or /u")
-    if not _inside(place.folder, target):
+    if not inside:
         raise _Refused(f"{path}: a link in {place.name} leads out of its folder; nothing was written to it")
     if target.exists() and not target.is_file():
         raise _Refused(f"{path}: is no regular file in {place.name}; nothing was written to it")

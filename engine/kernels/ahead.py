@@ -4,7 +4,7 @@ words of several octets."""
 from typing import Any
 
 CACHE_LINE = 64
-CHUNK = 16
+CHUNK = 32
 
 
 def prefetch(data: Any, at: int) -> None:
@@ -12,7 +12,7 @@ def prefetch(data: Any, at: int) -> None:
 
 
 def chunk(source: Any, start: int, target: Any, to: int) -> None:
-    """Copy 16 octets, source[start:] to target[to:], which both arrays must have; they do not overlap."""
+    """Copy 32 octets, source[start:] to target[to:], which both arrays must have; they do not overlap."""
     for k in range(CHUNK):
         target[to + k] = source[start + k]
 
@@ -21,6 +21,26 @@ def copy_octets(out: Any, at: int, data: Any, first: int, count: int) -> None:
     """out[at : at + count] = data[first : first + count], of u1; no bounds are checked, and the two never overlap."""
     for j in range(count):
         out[at + j] = data[first + j]
+
+
+def put(octets: int, target: Any, to: int) -> None:
+    """The 8 octets of a number, least significant first, to target[to:]; no bounds are checked."""
+    for k in range(8):
+        target[to + k] = octets >> 8 * k & 255
+
+
+def eight_digits(v: int) -> int:
+    """The decimal digits of 0 <= v < 10**8, zeros in front, as octets for `put`.
+
+    Halves, quarters and eighths of the number are made side by side in one word; x // 100 is x * 10486 >> 20 below
+    10,000 and x // 10 is x * 103 >> 10 below 100.
+    """
+    high = v * 3_518_437_209 >> 45  # v // 10,000
+    halves = high | (v - 10_000 * high) << 32
+    tens = halves * 10_486 >> 20 & 0x7F_0000_007F
+    quarters = tens | (halves - 100 * tens) << 16
+    tens = quarters * 103 >> 10 & 0x000F_000F_000F_000F
+    return (tens | (quarters - 10 * tens) << 8) + 0x3030_3030_3030_3030
 
 
 def word(data: Any, at: int, big: int) -> int:
@@ -34,6 +54,8 @@ def teach() -> None:
     _teach_chunk()
     _teach_copy()
     _teach_word()
+    _teach_put()
+    _teach_digits()
 
 
 def _teach_chunk() -> None:
@@ -45,11 +67,11 @@ def _teach_chunk() -> None:
     @intrinsic  # type: ignore[untyped-decorator]
     def machine(context: Any, source: Any, start: Any, target: Any, to: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            sixteen = ir.VectorType(ir.IntType(8), CHUNK).as_pointer()
+            vector = ir.VectorType(ir.IntType(8), CHUNK).as_pointer()
 
             def address(array: int, index: int) -> Any:
                 made = context.make_array(signature.args[array])(context, builder, arguments[array])
-                return builder.bitcast(builder.gep(made.data, [arguments[index]]), sixteen)
+                return builder.bitcast(builder.gep(made.data, [arguments[index]]), vector)
 
             octets = builder.load(address(0, 1), align=1)
             builder.store(octets, address(2, 3), align=1)
@@ -127,3 +149,33 @@ def _teach_word() -> None:
             return np.int64(octets(d << octets(24) | c << octets(16) | b << octets(8) | a))
 
         return load
+
+
+def _teach_put() -> None:
+    """One store, of any alignment."""
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic, overload
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def stored(context: Any, octets: Any, target: Any, to: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            octets, target, to = arguments
+            made = context.make_array(signature.args[1])(context, builder, target)
+            address = builder.bitcast(builder.gep(made.data, [to]), ir.IntType(64).as_pointer())
+            builder.store(octets, address, align=1)
+            return context.get_dummy_value()
+
+        return types.void(types.int64, target, types.int64), code
+
+    @overload(put)
+    def _(octets, target, to):  # type: ignore[no-untyped-def]
+        return lambda octets, target, to: stored(octets, target, to)
+
+
+def _teach_digits() -> None:
+    from numba.extending import overload
+
+    @overload(eight_digits)  # type: ignore[untyped-decorator]
+    def _(v: int) -> Any:  # numba compares names and annotations of arguments
+        return eight_digits

@@ -6,46 +6,50 @@ Kinds: SIMULATED, BLOCKED, DECIDED, which is also their order on one leg. The nu
 # mypy: disable-error-code="no-untyped-def"
 # A kernel has no types but those its docstring gives: they are two for every array.
 
+from engine.fields import COLUMN
 from engine.kernels import kernel
+from engine.kernels.journey import FORWARD
 
 SIMULATED, BLOCKED, DECIDED = range(3)
 NEVER = 2**63 - 1
-INTERFACE, VERSION, DIRECTION, ROUTED = 8, 4, 2, 1  # what each counts for in a place
+INTERFACE, IPV6, DIRECTION, ROUTED = 8, 4, 2, 1  # what each counts for in a place
+FIELD, TIME, RULE, PLACE, BY_PROTOCOL, LEG, PASSED, SECURITY, NOTHING = range(9)  # what a column of `fill` is
+PROTO, VERSION = COLUMN["proto"], COLUMN["version"]
 
 
 @kernel
 def list_told(
     packet0, simulate0, block0, rule0, m0, packet1, simulate1, block1, rule1, m1, tell_simulate, tell_block, tell_rule,
-    leg, row, rule, kind,
+    leg, packet, rule, kind,
 ):  # fmt: skip
     """List what rules tell of packets: by packet, leg, kind; returns how many.
 
     packet0, simulate0, block0, rule0  i4[m0], of the first leg; then of the second    tell_*  u1[rules], may the rule
-    tell leg  u1, row  i4, rule  i4, kind  u1  [3 * (m0 + m1)]  results
+    tell    leg  u1, packet  i4, rule  i4, kind  u1  [3 * (m0 + m1)]  results
     """
     told = i = j = 0
     while i < m0 or j < m1:
         if j >= m1 or (i < m0 and packet0[i] <= packet1[j]):
-            one, at, simulate, block, decided = 0, i, simulate0[i] + 0, block0[i] + 0, rule0[i] + 0
+            one, at, simulate, block, decided = 0, packet0[i] + 0, simulate0[i] + 0, block0[i] + 0, rule0[i] + 0
             i += 1
         else:
-            one, at, simulate, block, decided = 1, j, simulate1[j] + 0, block1[j] + 0, rule1[j] + 0
+            one, at, simulate, block, decided = 1, packet1[j] + 0, simulate1[j] + 0, block1[j] + 0, rule1[j] + 0
             j += 1
         if simulate >= 0 and tell_simulate[simulate]:
             leg[told] = one
-            row[told] = at
+            packet[told] = at
             rule[told] = simulate
             kind[told] = SIMULATED
             told += 1
         if block >= 0 and tell_block[block]:
             leg[told] = one
-            row[told] = at
+            packet[told] = at
             rule[told] = block
             kind[told] = BLOCKED
             told += 1
         if decided >= 0 and tell_rule[decided]:
             leg[told] = one
-            row[told] = at
+            packet[told] = at
             rule[told] = decided
             kind[told] = DECIDED
             told += 1
@@ -53,75 +57,69 @@ def list_told(
 
 
 @kernel
-def times_of(time, packet0, packet1, leg, row, n, cells, at):
-    """cells[at + i] = the time of the packet of entry i.
+def times_of(time, packet, n, out):
+    """out[i] = the time of the packet of entry i.
 
-    time  i8[packets]    packet0, packet1  i4    leg  u1[n]    row  i4[n]    cells  i8
+    time  i8[packets]    packet  i4[n]    out  i8[n]
     """
     for i in range(n):
-        cells[at + i] = time[packet1[row[i]] if leg[i] else packet0[row[i]]]
+        out[i] = time[packet[i]]
 
 
 @kernel
-def cells_of(value0, m0, value1, m1, leg, row, n, column, cells, at):
-    """cells[at + i] = a column of the headers of entry i.
+def fill(
+    packet, leg, rule, kind, first, n, time, value, packets, hook, arrival, departure, zones, plan, columns, fields,
+    unknown, cells,
+):  # fmt: skip
+    """cells[c * n + i] = what column c of `columns` says of entry first + i, for n entries.
 
-    value0  u4[columns*m0]    value1  u4[columns*m1]    leg  u1[n]    row  i4[n]    cells  i8
+    packet, rule  i4    leg, kind  u1    entries, as list_told has them
+    time  i8[packets]    value  u4[columns*packets]    hook  u1[packets]    arrival, departure  i4[packets]
+    zones  i4[interfaces]    plan  i8[2*columns], of each what it is, a number from FIELD on, and of what
+    fields, unknown  i8[257*k], of BY_PROTOCOL: the column that a protocol has, or -1, and its unknown value
+    cells  i8[columns*n]  result
     """
-    first0 = column * m0
-    first1 = column * m1
-    for i in range(n):
-        cells[at + i] = value1[first1 + row[i]] if leg[i] else value0[first0 + row[i]]
-
-
-@kernel
-def by_protocol(value0, m0, value1, m1, leg, row, n, proto, which, unknown, cells, at):
-    """cells[at + i] = the column that the protocol of entry i has there; -1 where it is unknown, -2 where there is
-    none.
-
-    value0, value1  u4    leg  u1[n]    row  i4[n]    proto  column of the protocol    which, unknown  i8[257]  by
-    protocol: a column or -1, and its unknown value    cells  i8
-    """
-    for i in range(n):
-        k = row[i] + 0
-        one = value1[proto * m1 + k] + 0 if leg[i] else value0[proto * m0 + k] + 0
-        column = which[one]
-        found = -2
-        if column >= 0:
-            found = value1[column * m1 + k] + 0 if leg[i] else value0[column * m0 + k] + 0
-            if found == unknown[one]:
-                found = -1
-        cells[at + i] = found
-
-
-@kernel
-def places_of(value0, m0, interface0, value1, m1, interface1, leg, row, n, version, routed, cells, at):
-    """cells[at + i] = where the packet of entry i was: see the constants above.
-
-    value0, value1  u4    interface0, interface1  i4, or -1    leg  u1[n]    row  i4[n]    cells  i8
-    """
-    for i in range(n):
-        k = row[i] + 0
-        if leg[i]:
-            wide, passed, interface = value1[version * m1 + k] == 6, value1[routed * m1 + k] + 0, interface1[k] + 0
-        else:
-            wide, passed, interface = value0[version * m0 + k] == 6, value0[routed * m0 + k] + 0, interface0[k] + 0
-        place = INTERFACE * (interface + 1) + passed * ROUTED
-        if wide:
-            place += VERSION
-        if leg[i]:
-            place += DIRECTION
-        cells[at + i] = place
-
-
-@kernel
-def rules_of(rule, kind, n, cells, at):
-    """cells[at + i] = twice the rule of entry i, and one more where it was only simulated.
-
-    rule  i4[n]    kind  u1[n]    cells  i8
-    """
-    for i in range(n):
-        cells[at + i] = 2 * rule[i] + (1 if kind[i] == SIMULATED else 0)
+    for c in range(columns):
+        what = plan[2 * c]
+        of = plan[2 * c + 1]
+        at = c * n
+        if what == FIELD:
+            for i in range(n):
+                cells[at + i] = value[of * packets + packet[first + i]]
+        elif what == TIME:
+            for i in range(n):
+                cells[at + i] = time[packet[first + i]]
+        elif what == RULE:
+            for i in range(n):
+                cells[at + i] = 2 * rule[first + i] + (1 if kind[first + i] == SIMULATED else 0)
+        elif what == BY_PROTOCOL:
+            for i in range(n):
+                p = packet[first + i] + 0
+                one = of + value[PROTO * packets + p]
+                column = fields[one] + 0
+                found = value[max(column, 0) * packets + p] + 0
+                found = -1 if found == unknown[one] else found
+                cells[at + i] = -2 if column < 0 else found
+        elif what == LEG:
+            for i in range(n):
+                cells[at + i] = leg[first + i]
+        elif what == PASSED:
+            for i in range(n):
+                cells[at + i] = 1 if hook[packet[first + i]] == FORWARD else 0
+        elif what == SECURITY:
+            for i in range(n):
+                p = packet[first + i] + 0
+                interface = departure[p] if leg[first + i] else arrival[p]
+                cells[at + i] = zones[interface] if interface >= 0 else 0
+        elif what == PLACE:
+            for i in range(n):
+                p = packet[first + i] + 0
+                came = arrival[p] + 0
+                went = departure[p] + 0
+                out = leg[first + i] + 0
+                place = INTERFACE * ((went if out else came) + 1) + DIRECTION * out
+                place += ROUTED if hook[p] == FORWARD else 0
+                cells[at + i] = place + (IPV6 if value[VERSION * packets + p] == 6 else 0)
 
 
 @kernel
@@ -193,13 +191,13 @@ def hold_back(
 
 
 @kernel
-def keep_only(keep, n, leg, row, rule, kind):
+def keep_only(keep, n, leg, packet, rule, kind):
     """Entries that are kept, moved together; returns how many. All arrays are of n entries."""
     m = 0
     for i in range(n):
         if keep[i]:
             leg[m] = leg[i]
-            row[m] = row[i]
+            packet[m] = packet[i]
             rule[m] = rule[i]
             kind[m] = kind[i]
             m += 1

@@ -17,11 +17,11 @@ IS_FRAGMENT = COLUMN["fragment"]
 
 
 @kernel
-def hooks(status, src, dst, n, width, given, interfaces, hook, arrival, departure):
+def hooks(status, src, dst, n, shift, given, interfaces, hook, arrival, departure):
     """Where each packet meets the host, and which interfaces it crosses.
 
     status               u1[n]
-    src, dst             i4[n]  (owner + 1) * width + route + 1, or -1 where neither is known. The owner of an address
+    src, dst             i4[n]  (owner + 1 << shift) + route + 1, or -1 where neither is known. The owner of an address
                                 is -1 nobody here, 0 the host, i + 1 its interface i, interfaces + 1 a group; the
                                 route to it an interface, or -1
     given                the interface on which the packets came, or -1
@@ -29,39 +29,29 @@ def hooks(status, src, dst, n, width, given, interfaces, hook, arrival, departur
     """
     fallback = given if given >= 0 else 0 if interfaces else -1
     group = interfaces + 1
-    for p in range(n):
-        arrival[p] = -1
-        departure[p] = -1
-        owner_src = owner_dst = back = onward = -1
-        if src[p] >= 0:
-            owner_src = src[p] // width - 1
-            back = src[p] % width - 1
-        if dst[p] >= 0:
-            owner_dst = dst[p] // width - 1
-            onward = dst[p] % width - 1
+    mask = (1 << shift) - 1
+    for p in range(n):  # who sends what is not to be foreseen: there is nothing to be guessed here
+        source = max(src[p] + 0, 0)  # an address nobody knows is as one without owner and route
+        dest = max(dst[p] + 0, 0)
+        owner_src = (source >> shift) - 1
+        back = (source & mask) - 1
+        owner_dst = (dest >> shift) - 1
+        onward = (dest & mask) - 1
         from_here = owner_src >= 0
-        to_here = owner_dst >= 0 and owner_dst != group
         to_group = owner_dst == group
-        if status[p] > PARTIAL:
-            hook[p] = NONE
-        elif from_here and to_here:
-            hook[p] = LOOP
-        elif from_here:
-            hook[p] = OUT
-            departure[p] = fallback
-            if owner_src > 0:
-                departure[p] = owner_src - 1
-            if onward >= 0 and not (to_group and owner_src > 0):
-                departure[p] = onward
-        else:
-            hook[p] = IN if to_here or to_group else FORWARD
-            arrival[p] = fallback
-            if given < 0 and to_here and owner_dst > 0:
-                arrival[p] = owner_dst - 1
-            elif given < 0 and back >= 0:
-                arrival[p] = back
-            if hook[p] == FORWARD:
-                departure[p] = onward if onward >= 0 else fallback
+        to_any = owner_dst >= 0
+        to_here = to_any & (owner_dst != group)
+        its = owner_src - 1 if owner_src > 0 else fallback
+        leaves = its if (onward < 0) | (to_group & (owner_src > 0)) else onward
+        comes = back if (given < 0) & (back >= 0) else fallback
+        comes = owner_dst - 1 if (given < 0) & to_here & (owner_dst > 0) else comes
+        last = onward if onward >= 0 else fallback
+        met = LOOP if to_here else OUT
+        met = met if from_here else IN if to_any else FORWARD
+        met = NONE if status[p] > PARTIAL else met
+        hook[p] = met
+        arrival[p] = comes if (met == IN) | (met == FORWARD) else -1
+        departure[p] = leaves if met == OUT else last if met == FORWARD else -1
 
 
 @kernel
@@ -72,9 +62,8 @@ def pick(hook, one, other, verdict, n, packet):
     """
     m = 0
     for p in range(n):
-        if hook[p] == one or (hook[p] == other and verdict[p] == PERMITTED):
-            packet[m] = p
-            m += 1
+        packet[m] = p
+        m += (hook[p] == one) | ((hook[p] == other) & (verdict[p] == PERMITTED))
     return m
 
 

@@ -12,16 +12,16 @@ The layout of a part is that of engine.text: OP numbers (kind, column, base, wid
 # A kernel has no types but those its docstring gives: they are two for every array.
 
 from engine.kernels import kernel
-from engine.kernels.ahead import chunk
+from engine.kernels.ahead import CHUNK, chunk, eight_digits, put
 
 TEXT, CHOICE, NUMBER, ADDRESS, STAMP, FRACTION = range(6)
 OP = 4
 BLOCK = 64  # rows: their slots stay in the nearest caches
-CHUNK = 16  # octets that are copied at a time, so that buffers need as many behind their end
 STAMP_ROOM = 64  # octets a date can take
 SECOND = 1_000_000_000
 DAY = 86_400
-POOL_MONTHS, POOL_DECIMALS = 0, 48  # where the pool has JanFeb..., and 00 to 99
+POOL_MONTHS, POOL_DECIMALS, POOL_OCTETS = 0, 48, 248  # where the pool has JanFeb..., 00 to 99, and 0. to 255. in fours
+MOST_SHORT = 10**8  # a number below it is written in one go
 
 
 @kernel
@@ -70,6 +70,11 @@ def render(cells, n, begin, end, ops, parts, pool, starts, offset, slots, cursor
                         for k in range(0, length, CHUNK):
                             chunk(pool, start + k, slots, to + k)
                         cursor[i] = to + length
+                    elif v < MOST_SHORT and wide <= 8:
+                        digits = 1 + (v >= 10) + (v >= 100) + (v >= 1000) + (v >= 10_000) + (v >= 100_000)
+                        digits = max(digits + (v >= 1_000_000) + (v >= 10_000_000), wide)
+                        put(eight_digits(v) >> 64 - 8 * digits, slots, to)
+                        cursor[i] = to + digits
                     else:
                         digits = 1
                         ten = 10
@@ -91,15 +96,8 @@ def render(cells, n, begin, end, ops, parts, pool, starts, offset, slots, cursor
                         word = cells[words + 3 * n + i]
                         for shift in range(24, -1, -8):
                             v = word >> shift & 255
-                            if v > 99:
-                                slots[to] = 48 + v // 100
-                                to += 1
-                            if v > 9:
-                                slots[to] = 48 + v // 10 % 10
-                                to += 1
-                            slots[to] = 48 + v % 10
-                            slots[to + 1] = 46
-                            to += 2
+                            chunk(pool, POOL_OCTETS + 4 * v, slots, to)
+                            to += 2 + (v > 9) + (v > 99)
                         to -= 1
                     elif version == 6:
                         # the longest run of two zero groups or more, the first of equal ones (RFC 5952 section 4.2)
@@ -142,11 +140,9 @@ def render(cells, n, begin, end, ops, parts, pool, starts, offset, slots, cursor
                 for i in range(rows):
                     to = cursor[i]
                     v = max(cells[at + i], 0) % SECOND
-                    for _ in range(9 - wide):
-                        v = v // 10
-                    for k in range(wide - 1, -1, -1):
-                        slots[to + k] = 48 + v % 10
-                        v = v // 10
+                    before = v * 3_435_973_837 >> 35  # v // 10
+                    put(eight_digits(before), slots, to)
+                    slots[to + 8] = 48 + v - 10 * before
                     cursor[i] = to + wide
             else:
                 last = -1

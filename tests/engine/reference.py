@@ -523,16 +523,16 @@ def ipv6_text(number: int) -> str:
 
 
 def told(legs, tells) -> list[tuple[int, int, int, int]]:
-    """(leg, row, rule, kind) by packet, leg and kind. A leg is a list of (packet, simulate, block, rule), `tells`
+    """(leg, packet, rule, kind) by packet, leg and kind. A leg is a list of (packet, simulate, block, rule), `tells`
     says of each kind which rules tell."""
     found = []
     for leg, rows in enumerate(legs):
-        for row, (packet, *rules) in enumerate(rows):
+        for packet, *rules in rows:
             for kind, (rule, tell) in enumerate(zip(rules, tells, strict=True)):
                 if rule >= 0 and tell[rule]:
-                    found.append((packet, leg, row, rule, kind))
+                    found.append((packet, leg, rule, kind))
     return [
-        (leg, row, rule, kind) for packet, leg, row, rule, kind in sorted(found, key=lambda one: (*one[:2], one[4]))
+        (leg, packet, rule, kind) for packet, leg, rule, kind in sorted(found, key=lambda one: (*one[:2], one[3]))
     ]
 
 

@@ -325,7 +325,7 @@ def test_orient__in_one_word_is_what_the_hooks_are(host, frames, arrival):
     src, dst = (column.ravel().astype("i4") for column in np.meshgrid(numbers, numbers))
     n, given = len(src), -1 if arrival is None else arrival
     hook, arrives, departs, way = np.zeros(n, "u1"), np.zeros(n, "i4"), np.zeros(n, "i4"), np.zeros(n, "i4")
-    journey.hooks(np.zeros(n, "u1"), src, dst, n, width, given, interfaces, hook, arrives, departs)
+    journey.hooks(np.zeros(n, "u1"), src, dst, n, width.bit_length() - 1, given, interfaces, hook, arrives, departs)
     quick.orient(src, dst, width.bit_length() - 1, given, interfaces, way)
     out = hook == journey.OUT
     crossed = np.where(out, departs, arrives)

@@ -6,7 +6,7 @@ interface says is text by place; the rest are columns of the batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from math import gcd
 from string import Formatter
@@ -22,7 +22,7 @@ from zsim.tcpip.logged import Logged
 from zsim.tcpip.traffic import Prepared
 
 if TYPE_CHECKING:
-    from engine.journal import Source
+    from engine.journal import Plan, Source
     from engine.text import Part, Template
 
 PROTOCOLS = range(257)  # the last is one that is not known
@@ -31,8 +31,7 @@ FIELD_OF = {"source_port": "src_port", "dest_port": "dst_port", "type": "type", 
 
 
 class Block(NamedTuple):
-    """Lines for syslogd that one writer made in one day: `time` is that of the first. They last until the next
-    block."""
+    """Lines for syslogd that one writer made in one day: `time` is that of the first."""
 
     time: int
     octets: memoryview
@@ -40,10 +39,10 @@ class Block(NamedTuple):
 
 
 class Format(NamedTuple):
-    """The template of one stack's records, and where its columns come from."""
+    """The template of one stack's records, and how its columns are filled."""
 
     template: Template
-    sources: dict[str, Source]
+    plan: Plan
 
 
 def form(prepared: Prepared, sysname: str, tag: str) -> Format:
@@ -79,7 +78,8 @@ def form(prepared: Prepared, sysname: str, tag: str) -> Format:
     for at, texts in enumerate(gaps):
         parts.append(texts[0] if len(set(texts)) == 1 else Choice("class", texts))
         parts += dynamic[names[at]] if at < len(names) else ("\n",)
-    return Format(Template(parts), sources)
+    template = Template(parts)
+    return Format(template, journal.Plan(template, sources, compiled=True))
 
 
 def _places(prepared: Prepared) -> Iterator[dict[str, object]]:
@@ -137,28 +137,29 @@ def _pieces(line: str) -> tuple[tuple[str, str], ...]:
 
 
 def blocks(
-    logged: Logged, how: Format, zone: Offset, offset: Offset, writer: LogRecord
+    logged: Logged, how: Format, zone: Offset, offset: Offset, writer: LogRecord, room: Callable[[int], memoryview]
 ) -> Iterator[Block | LogRecord]:
     """What is logged, in order: lines in blocks, none of them across a midnight of syslogd's `offset` or a change of
-    the writer's `zone`, and the reports of log limits, written by `writer`."""
-    from engine import journal
+    the writer's `zone`, and the reports of log limits, written by `writer`. `room` gives memory to write so many octets
+    into."""
     from engine.text import runs, write
 
-    columns = journal.columns(how.template, how.sources, logged.frames, logged.judgement, logged.journal)
+    template, plan = how
     if isinstance(zone, int) and isinstance(offset, int):
         width, shift = DAY, offset
     else:  # midnights and changes are cut at, and more
         width, shift = gcd(DAY, *(each if isinstance(each, int) else each.grid for each in (zone, offset))), 0
-    days = runs(how.template, columns, "time", width * SECOND, shift * SECOND)
     reports = list(logged.reports)
-    edges = {last for _, last in days} | {before for before, _ in reports} | {*range(0, columns.count, MOST_LINES)}
-    first = 0
-    for last in sorted(edges):
-        if last > first:
-            time = int(columns.cells[first])
-            octets, _ = write(how.template, columns, east(zone, time), first, last)
-            yield Block(time, octets, last - first)
+    count = logged.journal.count
+    edges = sorted({count, *range(0, count, MOST_LINES), *(before for before, _ in reports)})
+    for first, last in zip([0, *edges], edges, strict=False):
+        if first < last:
+            columns = plan.columns(logged.frames, logged.judged, logged.journal, first, last)
+            for begin, end in runs(template, columns, "time", width * SECOND, shift * SECOND):
+                time = int(columns.cells[begin])
+                into = room(template.room(end - begin))
+                octets, _ = write(template, columns, east(zone, time), begin, end, into)
+                yield Block(time, octets, end - begin)
         while reports and reports[0][0] <= last:
             change = reports.pop(0)[1]
             yield writer._replace(time=change.time, text=str(trmd.change(change)))
-        first = last

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from zsim.clock import DAY, SECOND, Offset, east, moment, syslog_time
@@ -209,9 +210,14 @@ def path(destination: str, time: int, offset: Offset) -> str:
     the C locale, `..` resolved. (syslogd_dest)"""
     if "%" not in destination:
         return unix_path(destination)
+    return _path(destination, time, offset, tuple(fact("syslog-specifiers")))
+
+
+@lru_cache(maxsize=256)
+def _path(destination: str, time: int, offset: Offset, known_to: tuple[str, ...]) -> str:
+    """It is asked for with every batch of records, and changes once a day."""
     at = moment(time, offset)
     known = {"Y": f"{at.year:04d}", "C": f"{at.year // 100:02d}", "%": "%"}
-    known_to = set(fact("syslog-specifiers"))
     parts = iter(destination)
     text = ""
     for letter in parts:

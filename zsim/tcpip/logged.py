@@ -16,7 +16,7 @@ from zsim.tcpip.defensive import Change, Guard
 
 if TYPE_CHECKING:
     import engine
-    from engine.journal import Journal
+    from engine.journal import Journal, Judged
     from zsim.tcpip.traffic import FilterEvent
 
 
@@ -26,7 +26,7 @@ class Logged:
     entry, those that `held` marks with 0 among them (None: none was held back)."""
 
     frames: engine.Frames
-    judgement: engine.Judgement
+    judged: Judged
     journal: Journal
     reports: tuple[tuple[int, Change], ...]
     held: Any
@@ -48,7 +48,7 @@ class Logged:
 
 
 def of(
-    guard: Guard, rules: engine.RuleSet, frames: engine.Frames, judgement: engine.Judgement,
+    guard: Guard, rules: engine.RuleSet, frames: engine.Frames, judged: Judged, judgement: engine.Judgement,
     each: Callable[[], Iterable[FilterEvent]],
 ) -> Logged:  # fmt: skip
     """What is logged of a batch in compiled mode; the accounts of the log limits are changed."""
@@ -56,12 +56,12 @@ def of(
 
     journal = engine_journal.list_told(judgement, rules, guard.block, guard.simulate)
     if not any(one.defence.loglimit for one in guard.installed):
-        return Logged(frames, judgement, journal, (), None, each)
+        return Logged(frames, judged, journal, (), None, each)
     quotas = defensive.quotas(guard)
-    journal, held, reports = engine_journal.limited(journal, frames, judgement, quotas)
+    journal, held, reports = engine_journal.limited(journal, frames, quotas)
     defensive.settle(guard, quotas)
     changes = [
         (each.before, defensive.limit_report(guard.installed[each.rule], each.time, each.held_back, guard.mode))
         for each in reports
     ]
-    return Logged(frames, judgement, journal, tuple(changes), held, each)
+    return Logged(frames, judged, journal, tuple(changes), held, each)

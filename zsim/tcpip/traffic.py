@@ -259,6 +259,7 @@ def receive(
     """Judge one batch of frames that crossed interface `arrival` (None: found from the addresses). The counters of
     the set in force and of the defensive filters are added to."""
     import engine
+    from engine.journal import Judged
 
     headers, journey = oriented(prepared, frames, arrival, rewrites)
     datagrams = engine.reassemble(frames, headers, journey, prepared.trains)
@@ -270,7 +271,10 @@ def receive(
         one.hits += more
     told: tuple[FilterEvent | Change, ...] | Logged
     if prepared.compiled:
-        told = logged.of(guard, prepared.rules, frames, judgement, lambda: _in_order(prepared, frames, judgement))
+        judged = Judged(headers, journey, prepared.vantage.zones)
+        told = logged.of(
+            guard, prepared.rules, frames, judged, judgement, lambda: _in_order(prepared, frames, judgement)
+        )
     else:
         told = tuple(_limited(guard, _in_order(prepared, frames, judgement)))
     return Outcome(headers, judgement, hits, told, journey, datagrams, guard.simulate is not None)
