@@ -16,7 +16,17 @@ from engine.journal import PLACE, RULE, TIME, Journal, Quotas, Source, columns, 
 from engine.judge import Judgement, RuleSet, judge, logged
 from engine.kernels import telling_compilation
 from engine.moments import all_at, dated
-from engine.outcome import Comments, decided, kinds, originals, rows_decided, rows_with, translated
+from engine.outcome import (
+    Comments,
+    decided,
+    every_row,
+    keys_of,
+    kinds,
+    originals,
+    rows_decided,
+    rows_with,
+    translated,
+)
 from engine.quick import Quick
 from engine.ranges import begins
 from engine.rewrite import rewrite
@@ -62,9 +72,10 @@ def _use(frames: Frames) -> None:
         logged(leg, rules)
         assert leg.headers.count == leg.count  # made now
     _write(frames, judgement, list_told(judgement, rules, rules, rules))
-    made = decided(headers, judgement, 1)
-    rows_decided(made.rule, b"\1")
-    Comments(str).blocks(frames, made.key, rows_with(judgement.verdict, 0), translated(frames.linktype, {}))
+    rows_decided(decided(journey, judgement).rule, b"\1")
+    keys = keys_of(headers, journey, judgement, 1)
+    list(Comments(str).blocks(frames, keys, every_row(frames.count), translated(frames.linktype, {})))
+    rows_with(judgement.verdict, 0)
     kinds(frames.linktype)
     _name(headers)
     sums(frames)

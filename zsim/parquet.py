@@ -54,7 +54,7 @@ class Table:
         import engine
 
         n = frames.count
-        rule = engine.decided(outcome.headers, outcome.judgement, len(self.prepared.rows)).rule
+        rule = engine.deciders(outcome.judgement)
         name = self.name_of[rule]  # the last stands for -1, no rule
         status, time = numpy.asarray(outcome.headers.status), numpy.asarray(frames.time)
         columns = {

@@ -121,7 +121,7 @@ class Rows:
         def put(name: str, column: Any) -> None:
             cells[columns[name]] = column
 
-        made = engine.decided(headers, outcome.judgement, len(self.prepared.rows))
+        made = engine.decided(outcome.journey, outcome.judgement)
         status, version, proto = headers.status[rows], field("version"), field("proto")
         seen = ~numpy.isin(status, [engine.STATUSES.index(name) for name in NOT_JUDGED])
         asked = made.direction[rows] < 2

@@ -3,33 +3,48 @@
 # mypy: disable-error-code="no-untyped-def"
 # A kernel has no types but those its docstring gives: they are two for every array.
 
-from engine.fields import COLUMN
 from engine.kernels import kernel
 from engine.kernels.ahead import copy_octets, word
+from engine.kernels.journey import FORWARD
 from engine.kernels.walk import NO_TIME
 
-ROUTED = COLUMN["routed"]
 NO_LEG = 255  # way of a packet no rule was asked about
 VERDICT_BITS = 16  # verdict times 2, and whether it was routed
 
 
 @kernel
-def decided(packet, rule, block, interface, verdict, value, m, direction, scale, who, where, way, routed, key):
-    """Note what the m packets of a leg got: who decided, where, in which way, and all of it in a number.
+def deciders(packet, rule, block, m, who):
+    """Note who decided about the m packets of a leg.
 
-    packet, rule, block, interface  i4[m]    verdict  u1[m]    value  u4[columns*m], of the leg
-    who, where  i4[n]    way, routed  u1[n]    key  i8[n]: `scale` times what is added
+    packet, rule, block  i4[m]    who  i4[n]
+    """
+    for i in range(m):
+        who[packet[i]] = block[i] if block[i] >= 0 else rule[i]
+
+
+@kernel
+def crossed(packet, interface, hook, m, direction, where, way, routed):
+    """Note where the m packets of a leg crossed, and in which way.
+
+    packet, interface  i4[m]    hook  u1[n]    where  i4[n]    way, routed  u1[n]
     """
     for i in range(m):
         p = packet[i]
-        found = block[i] + 0
-        if found < 0:
-            found = rule[i] + 0
-        passing = value[ROUTED * m + i] + 0
-        who[p] = found
         where[p] = interface[i]
         way[p] = direction
-        routed[p] = passing
+        routed[p] = 1 if hook[p] == FORWARD else 0
+
+
+@kernel
+def add_keys(packet, rule, block, verdict, hook, m, scale, key):
+    """Note all that was decided on a leg of m packets in a number.
+
+    packet, rule, block  i4[m]    verdict  u1[m]    hook  u1[n]    key  i8[n]: `scale` times what is added
+    """
+    for i in range(m):
+        p = packet[i]
+        found = block[i] if block[i] >= 0 else rule[i]
+        passing = 1 if hook[p] == FORWARD else 0
         key[p] += scale * (1 + (found + 1) * VERDICT_BITS + verdict[i] * 2 + passing)
 
 

@@ -42,7 +42,12 @@ def annotating(
     try:
         with written(out, place, captures) as write:
             write(made.head())
-            yield lambda frames, outcome: write(made.add(frames, outcome))
+
+            def record(frames: engine.Frames, outcome: Any) -> None:
+                for octets in made.add(frames, outcome):
+                    write(octets)
+
+            yield record
     except Unwritable as why:
         raise ProfileError(str(why)) from None
 
