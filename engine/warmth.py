@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from struct import pack
 
-from engine.arrays import as_array, of_octets
+from engine.arrays import as_array, blank, of_octets
 from engine.build import frames_of, write_pcap
 from engine.capture import NO_TIME, Frames, read_capture, within
 from engine.classify import Counters, FlowCache, classify, count
@@ -100,12 +100,12 @@ def _write(frames: Frames, judgement: Judgement, journal: Journal) -> None:
 
 def _name(headers: Headers) -> None:
     """The names of the flows of a batch."""
-    from engine.kernels.community import GROUPS, name_flows
+    from engine.kernels.community import SCRATCH, WORDS, name_flows
 
     n = headers.count
     rows, has = as_array(range(n), "i4", True), as_array(bytes(n), "u1", True)
     hashed, answer = as_array([1] * 256, "u1", True), as_array([-1] * 512, "i4", True)
-    scratch, cells = as_array([0] * 80, "i8", True), as_array([0] * (GROUPS * n), "i8", True)
+    scratch, cells = blank("u4", SCRATCH, True), as_array([0] * (WORDS * n), "i8", True)
     name_flows(headers.value, rows, n, n, hashed, answer, has, scratch, cells, 0)
 
 

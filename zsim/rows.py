@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import engine
     from engine.text import Part
 
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _FIELDS = (("sport", "src_port"), ("dport", "dst_port"), ("tcp_flags", "tcp_flags"))
 
 
@@ -57,8 +56,7 @@ class Rows:
 
     def _known(self, file: str) -> dict[str, Iterable[Part]]:
         import engine
-        from engine.kernels.community import GROUPS
-        from engine.text import Address, Choice, Fraction, Number, Stamp
+        from engine.text import Address, Base64, Choice, Fraction, Number, Stamp
 
         def texts(column: str, values: Iterable[object]) -> Choice:
             return Choice(column, tuple(self._value(value).encode() for value in values))
@@ -66,7 +64,6 @@ class Rows:
         quote = self._quote
         none = self._value(None)
         rules = [None, *self.prepared.rows]
-        pairs, lasts = pairs_of_letters(quote)
         shown = tuple((quote if version in (4, 6) else none).encode() for version in range(7))
         closed = tuple((quote if version in (4, 6) else "").encode() for version in range(7))
         number = (none,)
@@ -87,8 +84,7 @@ class Rows:
             "icmp_code": (Number("icmp_code", number),), "tcp_flags": (Number("tcp_flags", number),),
             "community_id": (
                 Choice("named", (none.encode(), f"{quote}1:".encode())),
-                *(Choice(f"id{group}", (*pairs, b"")) for group in range(GROUPS - 1)),
-                Choice(f"id{GROUPS - 1}", (*lasts, b"")),
+                Base64("named", "community_id"), Choice("named", (b"", quote.encode())),
             ),
         }  # fmt: skip
 
@@ -109,7 +105,7 @@ class Rows:
         import numpy
 
         import engine
-        from engine.kernels.community import name_flows
+        from engine.kernels.community import SCRATCH, name_flows
 
         headers, m = outcome.headers, len(rows)
         cells = numpy.empty((words, m), "i8")
@@ -152,15 +148,10 @@ class Rows:
         flat = cells.reshape(-1)
         of_ports, answers = hashed()
         name_flows(
-            headers.value, rows, headers.count, m, of_ports, answers, named, numpy.empty(80, "i8"), flat, columns["id0"]
-        )
+            headers.value, rows, headers.count, m, of_ports, answers, named, numpy.empty(SCRATCH, "u4"), flat,
+            columns["community_id"],
+        )  # fmt: skip
         return flat
-
-
-def pairs_of_letters(end: str = "") -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """The texts of the columns of `name_flows`: two letters of Base64 for 12 bits, and what the last 4 bits become."""
-    pairs = tuple((a + b).encode() for a in _LETTERS for b in _LETTERS)
-    return pairs, tuple(f"{_LETTERS[4 * bits]}={end}".encode() for bits in range(16))
 
 
 def hashed() -> tuple[Any, Any]:

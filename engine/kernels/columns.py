@@ -1,5 +1,5 @@
-"""Columns of headers as tables of other programs have them: narrow numbers with a note of which are there, and addresses
-as octets."""
+"""Columns of headers as tables of other programs have them: narrow numbers with a note of which are there, and
+addresses as octets."""
 
 # mypy: disable-error-code="no-untyped-def"
 # A kernel has no types but those its docstring gives: they are two for every array.
