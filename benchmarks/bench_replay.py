@@ -175,10 +175,10 @@ def slope(work: Callable[[Path], object], capture: Capture) -> float:
     return (capture.packets - capture.packets // 4) / max(whole - quarter, 1e-9) / 1e6
 
 
-def slopes(capture: Capture, *works: Callable[[Path], object]) -> list[float]:
+def slopes(capture: Capture, runs: int, *works: Callable[[Path], object]) -> list[float]:
     """The same of several that take turns."""
     found = [[float("inf"), float("inf")] for _ in works]
-    for _ in range(5):
+    for _ in range(runs):
         for seconds, work in zip(found, works, strict=True):
             for at, path in enumerate((capture.whole, capture.quarter)):
                 seconds[at] = min(seconds[at], best(lambda path=path, work=work: work(path), 1))
@@ -248,7 +248,7 @@ def decoded_by_reading(path: Path) -> None:
 @contextmanager
 def _lines(tally: replay.Tally, file: IO[bytes]) -> Iterator[Recorder]:
     rows = Rows(tally.prepared, outputs.Only(), "jsonl")
-    yield lambda frames, outcome: file.write(rows.of(frames, outcome, "x"))
+    yield lambda frames, outcome: [file.write(octets) for octets in rows.of(frames, outcome, "x") or ()]
 
 
 @contextmanager
@@ -386,15 +386,15 @@ def _results(folder: Path, capture: Capture, some: System, many: System) -> Iter
 def _written(capture: Capture, of: System) -> Iterator[Result]:
     """What writes something for each packet, beside what others write of it."""
     jobs = (
-        ("a JSON line for every packet", _lines, ("tcpdump", "-nn", "-r", "{}")),
-        ("annotated pcapng", _annotated, ("editcap", "-F", "pcapng", "{}", "/dev/null")),
-        ("Parquet, a row a packet", _parquet, ()),
+        ("a JSON line for every packet", 3, _lines, ("tcpdump", "-nn", "-r", "{}")),
+        ("annotated pcapng", 15, _annotated, ("editcap", "-F", "pcapng", "{}", "/dev/null")),
+        ("Parquet, a row a packet", 9, _parquet, ()),
     )
-    for job, recording, words in jobs:
+    for job, runs, recording, words in jobs:
         if recording is _parquet and not importlib.util.find_spec("pyarrow"):
             continue
         peers = [words] if words and shutil.which(words[0]) else []
-        mine, *its = slopes(capture, replayed(of, recording), *(command(*each) for each in peers))
+        mine, *its = slopes(capture, runs, replayed(of, recording), *(command(*each) for each in peers))
         yield Result(capture.name, job, "zsim", mine)
         for (tool, *_), rate in zip(peers, its, strict=True):
             yield Result(capture.name, job, tool, rate, mine / rate)

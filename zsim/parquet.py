@@ -26,7 +26,7 @@ COLUMNS = (
 # How columns are written: those of few different values as numbers of these, those that grow as differences.
 FEW = ["file", "status", "verdict", "filter", "src", "dst", "version", "proto", "icmp_type", "icmp_code"]
 GROWING = dict.fromkeys(("frame", "time"), "DELTA_BINARY_PACKED")
-GROUP = 200_000  # rows written together
+GROUP = 500_000  # rows written together
 
 
 class Table:

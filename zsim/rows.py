@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _FIELDS = (("sport", "src_port"), ("dport", "dst_port"), ("tcp_flags", "tcp_flags"))
 
 
+TOGETHER = 1024  # records that are written at a time
+
+
 class Rows:
     """The writer of one form, `jsonl` or `csv`, for what is in force."""
 
@@ -29,8 +32,9 @@ class Rows:
         self.prepared, self.only, self.form = prepared, only, form
         self.templates: dict[str, Any] = {}
 
-    def of(self, frames: engine.Frames, outcome: Outcome, file: str) -> Any:
-        """The records of a batch, to be written before the next; None where it has to be done packet by packet."""
+    def of(self, frames: engine.Frames, outcome: Outcome, file: str) -> Iterator[Any] | None:
+        """The records of a batch in pieces, each to be written before the next is asked for: so they stay in the cache.
+        None where it has to be done packet by packet."""
         import engine
         from engine.text import Columns, write
 
@@ -42,8 +46,11 @@ class Rows:
 
             self.templates[file] = Template(self._parts(file))
         template = self.templates[file]
-        cells = self._cells(template.columns, template.words, frames, outcome, rows)
-        return write(template, Columns(cells, len(rows)))[0]
+        n = len(rows)
+        columns = Columns(self._cells(template.columns, template.words, frames, outcome, rows), n)
+        return (
+            write(template, columns, begin=first, end=min(first + TOGETHER, n))[0] for first in range(0, n, TOGETHER)
+        )
 
     def _parts(self, file: str) -> Iterator[Part]:
         """The record: name by name, what stands before it and what it is."""
@@ -110,27 +117,28 @@ class Rows:
         headers, m = outcome.headers, len(rows)
         cells = numpy.empty((words, m), "i8")
         value = headers.value.reshape(-1, headers.count)
+        chosen = slice(None) if m == headers.count else rows  # nearly always all of them, which need not be gathered
 
         def field(name: str) -> Any:
-            return value[engine.COLUMN[name]][rows].astype("i8")
+            return value[engine.COLUMN[name]][chosen].astype("i8")
 
         def put(name: str, column: Any) -> None:
             cells[columns[name]] = column
 
         made = engine.decided(outcome.journey, outcome.judgement)
-        status, version, proto = headers.status[rows], field("version"), field("proto")
+        status, version, proto = headers.status[chosen], field("version"), field("proto")
         seen = ~numpy.isin(status, [engine.STATUSES.index(name) for name in NOT_JUDGED])
-        asked = made.direction[rows] < 2
+        asked = made.direction[chosen] < 2
         icmp = ((version == 4) & (proto == 1)) | ((version == 6) & (proto == 58))
         put("frame", rows.astype("i8") + frames.number)
-        put("time", frames.time[rows])
-        put("length", frames.length[rows])
+        put("time", frames.time[chosen])
+        put("length", frames.length[chosen])
         put("status", status)
-        put("verdict", outcome.judgement.verdict[rows])
-        put("rule", made.rule[rows] + 1)
-        put("interface", made.interface[rows] + 1)
-        put("direction", numpy.where(asked, made.direction[rows], 2))
-        put("routed", numpy.where(asked, made.routed[rows], 2))
+        put("verdict", outcome.judgement.verdict[chosen])
+        put("rule", made.rule[chosen] + 1)
+        put("interface", made.interface[chosen] + 1)
+        put("direction", numpy.where(asked, made.direction[chosen], 2))
+        put("routed", numpy.where(asked, made.routed[chosen], 2))
         put("version", version)
         put("shown", numpy.where(seen, version, 0))
         put("proto", numpy.where(seen & (proto <= engine.FIELD["proto"].limit), proto, -1))
@@ -142,7 +150,7 @@ class Rows:
             put(name, numpy.where(icmp & (numbers <= engine.FIELD[of].limit), numbers, -1))
         for name in ("src_addr", "dst_addr"):
             at = engine.COLUMN[name]
-            cells[columns[name] : columns[name] + 4] = value[at : at + 4, rows]
+            cells[columns[name] : columns[name] + 4] = value[at : at + 4, chosen]
         named = (seen & (proto <= engine.FIELD["proto"].limit)).astype("u1")
         put("named", named)
         flat = cells.reshape(-1)

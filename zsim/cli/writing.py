@@ -140,8 +140,9 @@ def recording(
             rows = Rows(prepared, only, form)
 
             def record(path: str, frames: engine.Frames, outcome: Any) -> None:
-                if each == "packet" and (octets := rows.of(frames, outcome, path)) is not None:
-                    write(octets)
+                if each == "packet" and (pieces := rows.of(frames, outcome, path)) is not None:
+                    for octets in pieces:
+                        write(octets)
                     return
                 records = outputs.packets(prepared, frames, outcome, path, only)
                 if each == "packet":
