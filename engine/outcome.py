@@ -178,7 +178,7 @@ def _scratch(n: int) -> tuple[Array, Array]:
     return blank("i4", n, True), blank("i8", n, True)
 
 
-TOGETHER = 1024  # frames whose blocks are written at a time
+TOGETHER = 1 << 20  # octets of blocks that are written at a time: they stay in the cache, and are few calls
 
 
 @dataclass
@@ -194,8 +194,7 @@ class Comments:
     out: Array = ()
 
     def blocks(self, frames: Frames, key: Array, rows: Array, interface: Array) -> Iterator[Any]:
-        """The blocks of the listed rows, some at a time, in a buffer that is used again: so it stays in the cache, and
-        is written from there. interface  i4[n]"""
+        """The blocks of the listed rows, some at a time, in a buffer that is used again. interface  i4[n]"""
         import numpy
 
         from engine.kernels.outcome import annotate
@@ -203,18 +202,17 @@ class Comments:
         code, new = self.numbers.of(key)
         if new or not len(self.begin):
             self._learn(new)
-        for first in range(0, len(rows), TOGETHER):
-            some = rows[first : first + TOGETHER]
-            m = len(some)
-            # widened before adding: a length is 32 bits
-            octets = int(frames.captured[some].sum(dtype="i8")) + m * (36 + self.most)
-            if len(self.out) < octets // 4 + 1:
-                self.out = numpy.empty(octets // 4 * 5 // 4 + 1, "<u4")
-            wrote = annotate(
-                frames.data, frames.start, frames.captured, frames.length, frames.time, interface, some, m, code,
-                self.text, self.begin, self.out, self.out.view(numpy.uint8),
+        i, m = 0, len(rows)
+        least = 9 + (int(frames.captured.max(initial=0)) + self.most) // 4 + 1  # words for any of them
+        if len(self.out) < max(least, TOGETHER // 4):
+            self.out = numpy.empty(max(least, TOGETHER // 4), "<u4")
+        octets = self.out.view(numpy.uint8)
+        while i < m:
+            i, wrote = annotate(
+                frames.data, frames.start, frames.captured, frames.length, frames.time, interface, rows, i, m, code,
+                self.text, self.begin, self.out, octets,
             )  # fmt: skip
-            yield memoryview(self.out.view(numpy.uint8))[:wrote]
+            yield memoryview(octets)[:wrote]
 
     def _learn(self, keys: list[int]) -> None:
         from engine import pcapng

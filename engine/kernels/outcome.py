@@ -83,9 +83,9 @@ def number_keys(key, n, slots, keys, codes, known, code, fresh):
 
 
 @kernel
-def annotate(data, start, captured, length, time, number, row, m, code, text, begin, words, out):
-    """Write an enhanced packet block of pcapng, little-endian and in ns, with a comment for each listed packet;
-    returns how many octets that were.
+def annotate(data, start, captured, length, time, number, row, i, m, code, text, begin, words, out):
+    """Write an enhanced packet block of pcapng, little-endian and in ns, with a comment for each listed packet, from
+    row[i] on, as long as there is room; returns (which is the next, how many octets that were).
 
     data   u1[b]    start, time  i8[n]    captured, length  u4[n]    number  i4[n]  interface    row  i4[m]
     code   i4[n]    which comment: words begin[code] to begin[code + 1] of text, its option and the end of options
@@ -93,13 +93,15 @@ def annotate(data, start, captured, length, time, number, row, m, code, text, be
     words  u4[...]  the same memory as out, u1[...], of a little-endian machine
     """
     w = 0
-    for i in range(m):
+    while i < m:
         p = row[i]
         have = captured[p] + 0
         filled = (have + 3) // 4
         first = begin[code[p]] + 0
         option = begin[code[p] + 1] - first
         whole = 32 + 4 * (filled + option)
+        if 4 * w + whole > len(out):
+            break
         when = max(time[p] + 0, 0)
         words[w] = 6
         words[w + 1] = whole
@@ -117,7 +119,8 @@ def annotate(data, start, captured, length, time, number, row, m, code, text, be
         w += option
         words[w] = whole
         w += 1
-    return 4 * w
+        i += 1
+    return i, 4 * w
 
 
 @kernel

@@ -12,7 +12,7 @@ from engine.outcome import Numbers
 
 @pytest.mark.parametrize("seed", range(5))
 def test_blocks__are_those_written_one_by_one(seed, monkeypatch) -> None:
-    monkeypatch.setattr("engine.outcome.TOGETHER", 30)
+    monkeypatch.setattr("engine.outcome.TOGETHER", 999)
     random = Random(seed)
     packets = [(random.randrange(2**62), random.randbytes(random.randrange(0, 90))) for _ in range(300)]
     packets[7] = (engine.NO_TIME, b"")
