@@ -4,10 +4,11 @@
 # A kernel has no types but those its docstring gives: they are two for every array.
 
 from engine.kernels import kernel
-from engine.kernels.ahead import copy_octets, word
+from engine.kernels.ahead import CACHE_LINE, copy_octets, prefetch, word
 from engine.kernels.journey import FORWARD
 from engine.kernels.walk import NO_TIME
 
+AHEAD = 2048  # octets of frames that are asked of memory before they are copied
 NO_LEG = 255  # way of a packet no rule was asked about
 VERDICT_BITS = 16  # verdict times 2, and whether it was routed
 
@@ -113,7 +114,10 @@ def annotate(data, start, captured, length, time, number, row, i, m, code, text,
         w += 7
         if filled:
             words[w + filled - 1] = 0
-        copy_octets(out, 4 * w, data, start[p] + 0, have)
+        o = start[p] + 0
+        for k in range(0, have, CACHE_LINE):
+            prefetch(data, o + AHEAD + k)
+        copy_octets(out, 4 * w, data, o, have)
         w += filled
         copy_octets(out, 4 * w, text, 4 * first, 4 * option)
         w += option
