@@ -78,6 +78,7 @@ def _use(frames: Frames) -> None:
     rows_with(judgement.verdict, 0)
     kinds(frames.linktype)
     _name(headers)
+    _tabulate(headers)
     sums(frames)
     list(within(frames, 0, 1))
     tally(headers.status, STATUSES)
@@ -107,6 +108,18 @@ def _name(headers: Headers) -> None:
     hashed, answer = as_array([1] * 256, "u1", True), as_array([-1] * 512, "i4", True)
     scratch, cells = blank("u4", SCRATCH, True), as_array([0] * (WORDS * n), "i8", True)
     name_flows(headers.value, rows, n, n, hashed, answer, has, scratch, cells, 0)
+
+
+def _tabulate(headers: Headers) -> None:
+    """Columns of a batch for a table."""
+    import numpy
+
+    from engine.kernels.columns import addresses, narrowed
+
+    n = headers.count
+    for kind in ("u1", "u2"):
+        narrowed(headers.value, 0, n, 1, headers.status, numpy.empty(n, kind), blank("u1", n, True))
+    addresses(headers.value, 0, n, blank("u1", 16 * n, True))
 
 
 def _settle(capture: bytes) -> None:

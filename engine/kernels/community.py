@@ -3,14 +3,14 @@
 Packets go through LANES at a time, every step of the hash for all of them: word t of lane l is w[t * LANES + l]. So a
 step is a loop of independent ones, which machine code does several at once. For compiled mode only.
 """
+
 # mypy: disable-error-code="no-untyped-def"
 # A kernel has no types but those its docstring gives.
 
 import numpy as np
-from numba import njit
 
 from engine.fields import COLUMN, FIELD
-from engine.kernels import kernel
+from engine.kernels import inner, kernel
 
 VERSION, SRC, DST, PROTO = COLUMN["version"], COLUMN["src_addr"], COLUMN["dst_addr"], COLUMN["proto"]
 SRC_PORT, DST_PORT, TYPE, CODE = COLUMN["src_port"], COLUMN["dst_port"], COLUMN["type"], COLUMN["code"]
@@ -22,15 +22,12 @@ LANES = 64
 STATE = 80 * LANES  # behind the words: what the hash is so far, WORDS a lane
 SCRATCH = STATE + WORDS * LANES
 
-
 I = np.uint64  # noqa: E741  an index that cannot be negative costs no test
 U = np.uint32
 BEGIN = tuple(map(U, (0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0)))
 CHOOSE, PARITY, MAJORITY = range(3)
 TERMS = tuple(map(U, (0x5A827999, 0x6ED9EBA1, 0x8F1BBCDC, 0xCA62C1D6)))  # of 20 steps each
 STEPS = 5  # that are taken together: then every word of the state has had its turn at each place
-
-inner = njit(nogil=True)
 
 
 @inner
