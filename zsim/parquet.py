@@ -78,10 +78,10 @@ class Table:
             addresses(headers.value, engine.COLUMN[address] * n, n, octets)
             columns[short] = _nullable(pyarrow.binary(16), octets, seen)
         for field, short, kind in COLUMNS:
-            column, there = numpy.empty(n, kind), numpy.empty(n, "u1")
+            column, there = numpy.empty(n, "u2"), numpy.empty(n, "u1")
             limit = engine.FIELD[field].limit
             narrowed(headers.value, engine.COLUMN[field] * n, n, limit, headers.status, column, there)
-            columns[short] = _nullable(pyarrow.from_numpy_dtype(kind), column, there)
+            columns[short] = _nullable(pyarrow.from_numpy_dtype(kind), column.astype(kind, copy=False), there)
         table = pyarrow.table(columns)
         rows = self.only.rows(self.prepared, outcome)
         if len(rows) < n:

@@ -13,7 +13,7 @@ def narrowed(value, at, n, limit, status, out, there):
     """out[p] = what packet p has in a column, or 0; there[p] = whether it has it: if it can be judged, and the number
     is at most `limit`.
 
-    value  u4, the column begins at `at`    status  u1[n]    out  unsigned[n]    there  u1[n]  results
+    value  u4, the column begins at `at`    status  u1[n]    out  u2[n]    there  u1[n]  results
     """
     for p in range(n):
         has = (status[p] <= PARTIAL) & (value[at + p] <= limit)
