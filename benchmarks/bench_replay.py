@@ -3,14 +3,14 @@ ratio of zsim to each.
 
 One core, unless a row says two. `hdr` has frames cut at 96 octets, `mix` half as many of 64 to 1,514. Throughput is
 the slope between a capture and its first quarter, so start-up is not in it; rows "whole process" have it. Slow peers
-get the first part only. What is not installed has no row, which is said on standard error. The first call of the
+get the first part only. What writes a packet of output for each one gets 400,000, takes turns with its peer, and both
+write to /dev/null. What is not installed has no row, which is said on standard error. The first call of the
 process, which loads and perhaps compiles kernels, is a row of its own.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import io
 import os
 import shutil
 import struct
@@ -19,21 +19,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import engine
 from benchmarks.workloads import ethernet, packet
 from engine import pcapng
 from tests.zsim.systems import NOW, ROOT, chain, unstarted
 from zsim import captures, outputs, replay
+from zsim.rows import Rows
 from zsim.system import System
 
 HERE = "10.1.1.2"
 POOL = 8192  # different frames; a capture repeats them
 PART = 50_000  # packets for slow peers
+MIDDLE = 400_000  # packets where each is written
 FEW = 1000
 SECOND = 10**9
 
@@ -173,6 +175,16 @@ def slope(work: Callable[[Path], object], capture: Capture) -> float:
     return (capture.packets - capture.packets // 4) / max(whole - quarter, 1e-9) / 1e6
 
 
+def slopes(capture: Capture, runs: int, *works: Callable[[Path], object]) -> list[float]:
+    """The same of several that take turns."""
+    found = [[float("inf"), float("inf")] for _ in works]
+    for _ in range(runs):
+        for seconds, work in zip(found, works, strict=True):
+            for at, path in enumerate((capture.whole, capture.quarter)):
+                seconds[at] = min(seconds[at], best(lambda path=path, work=work: work(path), 1))
+    return [(capture.packets - capture.packets // 4) / max(whole - quarter, 1e-9) / 1e6 for whole, quarter in found]
+
+
 def once(work: Callable[[Path], object], capture: Capture) -> float:
     """Millions of packets a second of the part for slow peers."""
     return min(PART, capture.packets) / best(lambda: work(capture.part), 1) / 1e6
@@ -190,14 +202,22 @@ def command(*words: str) -> Callable[[Path], object]:
 # ---- what zsim does --------------------------------------------------------------------------------------------
 
 
-def replayed(of: System, record: Callable[[replay.Tally], Any] | None = None) -> Callable[[Path], object]:
-    """Read, decode, judge and count, and `record` besides."""
+Recorder = Callable[[engine.Frames, Any], object]
+
+
+def replayed(
+    of: System, recording: Callable[[replay.Tally, IO[bytes]], AbstractContextManager[Recorder]] | None = None
+) -> Callable[[Path], object]:
+    """Read, decode, judge and count, and write what `recording` does besides."""
 
     def work(path: Path) -> None:
         tally = replay.Tally(of.prepare(True))  # the tables are made once for a replay, and so are not in the slope
-        quick = None if record else replay.quick_of(tally)
-        more = {"record": record(tally)} if record else {}
-        replay.play(of, tally, captures.frames(str(path), True, quick=quick), quick=quick, **more)
+        if recording is None:
+            quick = replay.quick_of(tally)
+            replay.play(of, tally, captures.frames(str(path), True, quick=quick), quick=quick)
+        else:
+            with open(os.devnull, "wb", buffering=0) as file, recording(tally, file) as record:
+                replay.play(of, tally, captures.frames(str(path), True), record=record)
         assert tally.packets
 
     return work
@@ -225,30 +245,26 @@ def decoded_by_reading(path: Path) -> None:
             engine.decode(frames)
 
 
-def _lines(tally: replay.Tally) -> Callable[[engine.Frames, Any], None]:
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # closed with its last reference
-    return lambda frames, outcome: (
-        file.write(outputs.lines(outputs.packets(tally.prepared, frames, outcome, "x", outputs.Only())).encode())
-        and None
-    )
+@contextmanager
+def _lines(tally: replay.Tally, file: IO[bytes]) -> Iterator[Recorder]:
+    rows = Rows(tally.prepared, outputs.Only(), "jsonl")
+    yield lambda frames, outcome: [file.write(octets) for octets in rows.of(frames, outcome, "x") or ()]
 
 
-def _annotated(tally: replay.Tally) -> Callable[[engine.Frames, Any], None]:
-    made, sink = outputs.Annotated(tally.prepared), io.BytesIO()
-
-    def record(frames: engine.Frames, outcome: Any) -> None:
-        sink.seek(0)
-        sink.write(made.add(frames, outcome))
-
-    return record
+@contextmanager
+def _annotated(tally: replay.Tally, file: IO[bytes]) -> Iterator[Recorder]:
+    made = outputs.Annotated(tally.prepared)
+    file.write(made.head())
+    yield lambda frames, outcome: [file.write(octets) for octets in made.add(frames, outcome)]
 
 
-def _parquet(tally: replay.Tally) -> Callable[[engine.Frames, Any], None]:
+@contextmanager
+def _parquet(tally: replay.Tally, file: IO[bytes]) -> Iterator[Recorder]:
     from zsim.parquet import Table
 
-    file = tempfile.TemporaryFile()  # noqa: SIM115
     table = Table(tally.prepared, outputs.Only(), file.write)
-    return lambda frames, outcome: table.add(frames, outcome, "x")
+    yield lambda frames, outcome: table.add(frames, outcome, "x")
+    table.close()
 
 
 def _to_pcapng(path: Path, out: Path) -> None:
@@ -319,8 +335,9 @@ def run(packets: int = 2_000_000) -> list[Result]:
         some, many = system(200), system(1000)
         first = best(lambda: replayed(some)(make(folder, "first", POOL, 96).few), 1)
         rows = [Result("hdr", "first call, seconds", "zsim", round(first, 3))]
-        for capture in (make(folder, "hdr", packets, 96), make(folder, "mix", packets // 2, None)):
-            rows += _results(folder, capture, some, many)
+        for name, count, snap in (("hdr", packets, 96), ("mix", packets // 2, None)):
+            rows += _results(folder, make(folder, name, count, snap), some, many)
+            rows += _written(make(folder, name, min(MIDDLE, count), snap), some)
         return rows
 
 
@@ -361,18 +378,28 @@ def _results(folder: Path, capture: Capture, some: System, many: System) -> Iter
     for job, work in (("decode pcapng, to pcap", decoded), ("replay pcapng, to pcap", replayed(some))):
         seconds = [best(lambda path=path, work=work: work(path), 5) for path in (capture.quarter, same)]
         yield Result(capture.name, job, "zsim", capture.packets / 4e6 / seconds[1], seconds[0] / seconds[1])
-    text = {"tcpdump": once(command("tcpdump", "-nn", "-r", "{}"), capture)} if have("tcpdump") else {}
-    yield from against("a JSON line for every packet", once(replayed(some, _lines), capture), **text)
-    edit = command("editcap", "-F", "pcapng", "{}", "/dev/null")
-    edited = {"editcap": once(edit, capture)} if have("editcap") else {}
-    yield from against("annotated pcapng", once(replayed(some, _annotated), capture), **edited)
-    if importlib.util.find_spec("pyarrow"):
-        yield from against("Parquet, a row a packet", once(replayed(some, _parquet), capture))
     zsim = command(sys.executable, "-m", "zsim.cli", "replay", "-s", _saved(folder), "{}")
     yield Result(capture.name, "whole process, 1,000 packets, seconds", "zsim", best(lambda: zsim(capture.few)))
     whole = capture.packets / best(lambda: zsim(capture.whole)) / 1e6
     its = {"tcpdump": capture.packets / best(lambda: filtering(capture.whole)) / 1e6} if have("tcpdump") else {}
     yield from against("whole process, 200 filters", whole, **its)
+
+
+def _written(capture: Capture, of: System) -> Iterator[Result]:
+    """What writes something for each packet, beside what others write of it."""
+    jobs = (
+        ("a JSON line for every packet", 3, _lines, ("tcpdump", "-nn", "-r", "{}")),
+        ("annotated pcapng", 15, _annotated, ("editcap", "-F", "pcapng", "{}", "/dev/null")),
+        ("Parquet, a row a packet", 9, _parquet, ()),
+    )
+    for job, runs, recording, words in jobs:
+        if recording is _parquet and not importlib.util.find_spec("pyarrow"):
+            continue
+        peers = [words] if words and shutil.which(words[0]) else []
+        mine, *its = slopes(capture, runs, replayed(of, recording), *(command(*each) for each in peers))
+        yield Result(capture.name, job, "zsim", mine)
+        for (tool, *_), rate in zip(peers, its, strict=True):
+            yield Result(capture.name, job, tool, rate, mine / rate)
 
 
 def table(rows: list[Result]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from engine.arrays import Array, as_array, blank, zeros
+from engine.arrays import Array, as_array, blank, is_compiled, zeros
 from engine.classify import classify
 from engine.compile import MatchTable
 from engine.headers import Headers, columns_of, select, select_columns
@@ -121,7 +121,7 @@ def logged(leg: Leg, rules: RuleSet, found: Array | None = None) -> Array:
     """i4: the rows of a leg whose rule is one that logs; `found` is leg.rule unless given (leg.block)."""
     from engine.kernels.journey import list_flagged
 
-    compiled = leg.headers.compiled
+    compiled = is_compiled(leg.packet)
     row = zeros("i4", leg.count, compiled)
     flag = as_array(rules.log, "u1", compiled)
     return row[: list_flagged(leg.rule if found is None else found, flag, leg.count, row)]

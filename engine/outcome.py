@@ -3,7 +3,7 @@
 Compiled mode only, but for `originals`: in the plain one packets are looked at one by one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,33 +12,56 @@ from engine.capture import Frames
 from engine.headers import Headers
 from engine.judge import Judgement
 from engine.kernels.outcome import NO_LEG, VERDICT_BITS
+from engine.vantage import Journey
 
 
 class Decided(NamedTuple):
-    """Of n packets: what the last rule asked about each made of it."""
+    """Of n packets: what the last rule asked about each made of it, and where that was."""
 
     rule: Array  # i4[n]  that decided, a block before the others; or -1
     interface: Array  # i4[n]  or -1
     direction: Array  # u1[n]  0 in, 1 out; NO_LEG where no rule was asked
     routed: Array  # u1[n]
-    key: Array  # i8[n]  all that was decided, on every leg; see `legs_of`
 
 
-def decided(headers: Headers, judgement: Judgement, rules: int) -> Decided:
-    """What was decided about each packet of a batch, by rules numbered below `rules`."""
-    from engine.kernels.outcome import decided as note
-    from engine.kernels.outcome import undecided
+def deciders(judgement: Judgement) -> Array:
+    """i4[n]: the last rule asked about each packet of a batch, as in Decided."""
+    from engine.kernels.outcome import deciders as note
 
-    n = headers.count
-    who, where, key = zeros("i4", n, True) - 1, zeros("i4", n, True) - 1, zeros("i8", n, True)
-    way, routed = zeros("u1", n, True), zeros("u1", n, True)
-    way[:] = NO_LEG
-    scale = _scale(rules)
-    for leg, by in zip(judgement.legs, (1, scale), strict=True):
-        note(leg.packet, leg.rule, leg.block, leg.interface, leg.verdict, leg.headers.value, leg.count,
-             leg.direction, by, who, where, way, routed, key)  # fmt: skip
-    undecided(headers.status, judgement.verdict, n, key)
-    return Decided(who, where, way, routed, key)
+    who = _all("i4", len(judgement.verdict), -1)
+    for leg in judgement.legs:
+        note(leg.packet, leg.rule, leg.block, leg.count, who)
+    return who
+
+
+def decided(journey: Journey, judgement: Judgement) -> Decided:
+    """What was decided about each packet of a batch."""
+    from engine.kernels.outcome import crossed
+
+    n = len(judgement.verdict)
+    where, way, routed = _all("i4", n, -1), _all("u1", n, NO_LEG), zeros("u1", n, True)
+    for leg in judgement.legs:
+        crossed(leg.packet, leg.interface, journey.hook, leg.count, leg.direction, where, way, routed)
+    return Decided(deciders(judgement), where, way, routed)
+
+
+def keys_of(headers: Headers, journey: Journey, judgement: Judgement, rules: int) -> Array:
+    """i8[n]: all that was decided about each packet of a batch, on every leg, by rules numbered below `rules`; see
+    `legs_of`."""
+    from engine.kernels.outcome import add_keys, undecided
+
+    key = zeros("i8", headers.count, True)
+    for leg, by in zip(judgement.legs, (1, _scale(rules)), strict=True):
+        add_keys(leg.packet, leg.rule, leg.block, leg.verdict, journey.hook, leg.count, by, key)
+    undecided(headers.status, judgement.verdict, headers.count, key)
+    return key
+
+
+def _all(kind: str, n: int, value: int) -> Array:
+    """n times that value."""
+    import numpy
+
+    return numpy.full(n, value, kind)
 
 
 def _scale(rules: int) -> int:
@@ -155,6 +178,9 @@ def _scratch(n: int) -> tuple[Array, Array]:
     return blank("i4", n, True), blank("i8", n, True)
 
 
+TOGETHER = 1 << 20  # octets of blocks that are written at a time: they stay in the cache, and are few calls
+
+
 @dataclass
 class Comments:
     """Blocks of a pcapng with a comment from a few texts on each packet. `say` gives the text of a key."""
@@ -167,8 +193,8 @@ class Comments:
     most: int = 0
     out: Array = ()
 
-    def blocks(self, frames: Frames, key: Array, rows: Array, interface: Array) -> Any:
-        """The blocks of the listed rows, in a buffer that is used again. interface  i4[n]"""
+    def blocks(self, frames: Frames, key: Array, rows: Array, interface: Array) -> Iterator[Any]:
+        """The blocks of the listed rows, some at a time, in a buffer that is used again. interface  i4[n]"""
         import numpy
 
         from engine.kernels.outcome import annotate
@@ -176,16 +202,17 @@ class Comments:
         code, new = self.numbers.of(key)
         if new or not len(self.begin):
             self._learn(new)
-        m = len(rows)
-        # widened before adding: a length is 32 bits
-        octets = int(frames.captured.sum(dtype="i8")) + m * (36 + self.most)
-        if len(self.out) < octets // 4 + 1:
-            self.out = numpy.empty(octets // 4 * 5 // 4 + 1, "<u4")
-        wrote = annotate(
-            frames.data, frames.start, frames.captured, frames.length, frames.time, interface, rows, m, code,
-            self.text, self.begin, self.out, self.out.view(numpy.uint8),
-        )  # fmt: skip
-        return memoryview(self.out.view(numpy.uint8))[:wrote]
+        i, m = 0, len(rows)
+        least = 9 + (int(frames.captured.max(initial=0)) + self.most) // 4 + 1  # words for any of them
+        if len(self.out) < max(least, TOGETHER // 4):
+            self.out = numpy.empty(max(least, TOGETHER // 4), "<u4")
+        octets = self.out.view(numpy.uint8)
+        while i < m:
+            i, wrote = annotate(
+                frames.data, frames.start, frames.captured, frames.length, frames.time, interface, rows, i, m, code,
+                self.text, self.begin, self.out, octets,
+            )  # fmt: skip
+            yield memoryview(octets)[:wrote]
 
     def _learn(self, keys: list[int]) -> None:
         from engine import pcapng

@@ -20,6 +20,8 @@ from engine.kernels.ahead import CHUNK
 
 DIRECTIVES = "YmdebHMS"
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+ADDRESS, HASH = 4, 5  # words
 
 
 class Choice(NamedTuple):
@@ -45,6 +47,14 @@ class Address(NamedTuple):
     column: str
 
 
+class Base64(NamedTuple):
+    """The letters (RFC 4648 section 4) of HASH words, the most significant first, of 32 bits. Nothing where the column
+    `there` is 0."""
+
+    there: str
+    column: str
+
+
 class Stamp(NamedTuple):
     """A time in ns since 1970, by directives of strftime: %Y %m %d %e %b %H %M %S. `local`: in the zone that is given
     to `write`. Times before 1970 count as its beginning."""
@@ -61,24 +71,25 @@ class Fraction(NamedTuple):
     digits: int
 
 
-Part = bytes | str | Choice | Number | Address | Stamp | Fraction
+Part = bytes | str | Choice | Number | Address | Base64 | Stamp | Fraction
 
 # Folding a constant into the texts beside it saves a part and costs memory: not for large tables.
 MOST_FOLDED = 4096
 
 
 class Template:
-    """Parts, as the kernel reads them. `columns`: the names it reads, addresses with four words each. One thread at a
-    time can write with a template."""
+    """Parts, as the kernel reads them. `columns`: the names it reads, addresses with four words each, and what becomes
+    Base64 with five. One thread at a time can write with a template."""
 
     def __init__(self, parts: Iterable[Part]) -> None:
         self.parts = _folded(parts)
         self.columns: dict[str, int] = {}  # name: first column
         self._wide: dict[str, int] = {}  # name: how many
         self._size = 0
-        # What the kernel makes stamps and addresses of, at the beginning of the pool; see POOL_MONTHS and what follows.
+        # What the kernel makes stamps, addresses and names of, at the beginning of the pool; see POOL_MONTHS and what
+        # follows it.
         self.texts = [MONTHS.encode().ljust(48), *(b"%02d" % n for n in range(100))]
-        self.texts += [(b"%d." % n).ljust(4) for n in range(256)]
+        self.texts += [*((b"%d." % n).ljust(4) for n in range(256)), LETTERS.encode()]
         self.ops: list[int] = []
         self.stride = 0
         for part in self.parts:
@@ -89,7 +100,7 @@ class Template:
 
     def _column(self, name: str, words: int = 1) -> int:
         if self._wide.setdefault(name, words) != words:
-            raise ValueError(f"column {name} is both an address and a number")
+            raise ValueError(f"column {name} is read in {words} and in {self._wide[name]} words")
         if name not in self.columns:
             self.columns[name] = self._size
             self._size += words
@@ -118,7 +129,9 @@ class Template:
                 op = (kernels.NUMBER, self._column(column), self._text(*encoded), wide)
                 room = max(20, wide, *map(len, encoded))
             case Address(version, column):
-                op, room = (kernels.ADDRESS, self._column(version), self._column(column, 4), 0), 40
+                op, room = (kernels.ADDRESS, self._column(version), self._column(column, ADDRESS), 0), 40
+            case Base64(there, column):
+                op, room = (kernels.BASE64, self._column(there), self._column(column, HASH), 0), 4 * 7
             case Stamp(column, form, local):
                 op = (kernels.STAMP, self._column(column), self._text(form.encode()), int(local))
                 room = kernels.STAMP_ROOM
@@ -201,17 +214,19 @@ class Columns(NamedTuple):
 
     @classmethod
     def of(cls, template: Template, values: Mapping[str, Sequence[int]], compiled: bool = False) -> Columns:
-        """From a sequence per column; an address of IPv6 is one number. Raises ValueError for choices there are not."""
+        """From a sequence per column; what has several words is one number. Raises ValueError for choices there are
+        not."""
         n = len(next(iter(values.values()), ()))
         cells = [0] * (template.words * n)
-        addresses = {part.column for part in template.parts if isinstance(part, Address)}
+        wide = {part.column: ADDRESS for part in template.parts if isinstance(part, Address)}
+        wide |= {part.column: HASH for part in template.parts if isinstance(part, Base64)}
         for name, first in template.columns.items():
-            if name not in addresses:
+            if name not in wide:
                 cells[first * n : (first + 1) * n] = values[name]
                 continue
-            for word in range(4):
-                at = (first + word) * n
-                cells[at : at + n] = [value >> 96 - 32 * word & 0xFFFFFFFF for value in values[name]]
+            for word in range(wide[name]):
+                at, shift = (first + word) * n, 32 * (wide[name] - 1 - word)
+                cells[at : at + n] = [value >> shift & 0xFFFFFFFF for value in values[name]]
         made = cls(as_array(cells, "i8", compiled), n)
         check(template, made)
         return made

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from struct import pack
 
-from engine.arrays import as_array, of_octets
+from engine.arrays import as_array, blank, of_octets
 from engine.build import frames_of, write_pcap
 from engine.capture import NO_TIME, Frames, read_capture, within
 from engine.classify import Counters, FlowCache, classify, count
@@ -16,7 +16,17 @@ from engine.journal import PLACE, RULE, TIME, Journal, Judged, Plan, Quotas, Sou
 from engine.judge import RuleSet, judge, logged
 from engine.kernels import telling_compilation
 from engine.moments import all_at, dated
-from engine.outcome import Comments, decided, kinds, originals, rows_decided, rows_with, translated
+from engine.outcome import (
+    Comments,
+    decided,
+    every_row,
+    keys_of,
+    kinds,
+    originals,
+    rows_decided,
+    rows_with,
+    translated,
+)
 from engine.quick import Quick
 from engine.ranges import begins
 from engine.rewrite import rewrite
@@ -62,11 +72,13 @@ def _use(frames: Frames) -> None:
         logged(leg, rules)
         assert leg.headers.count == leg.count  # made now
     _write(frames, Judged(headers, journey, vantage.zones), list_told(judgement, rules, rules, rules))
-    made = decided(headers, judgement, 1)
-    rows_decided(made.rule, b"\1")
-    Comments(str).blocks(frames, made.key, rows_with(judgement.verdict, 0), translated(frames.linktype, {}))
+    rows_decided(decided(journey, judgement).rule, b"\1")
+    keys = keys_of(headers, journey, judgement, 1)
+    list(Comments(str).blocks(frames, keys, every_row(frames.count), translated(frames.linktype, {})))
+    rows_with(judgement.verdict, 0)
     kinds(frames.linktype)
     _name(headers)
+    _tabulate(headers)
     sums(frames)
     list(within(frames, 0, 1))
     tally(headers.status, STATUSES)
@@ -89,13 +101,24 @@ def _write(frames: Frames, judged: Judged, journal: Journal) -> None:
 
 def _name(headers: Headers) -> None:
     """The names of the flows of a batch."""
-    from engine.kernels.community import GROUPS, name_flows
+    from engine.kernels.community import SCRATCH, WORDS, name_flows
 
     n = headers.count
     rows, has = as_array(range(n), "i4", True), as_array(bytes(n), "u1", True)
     hashed, answer = as_array([1] * 256, "u1", True), as_array([-1] * 512, "i4", True)
-    scratch, cells = as_array([0] * 80, "i8", True), as_array([0] * (GROUPS * n), "i8", True)
+    scratch, cells = blank("u4", SCRATCH, True), as_array([0] * (WORDS * n), "i8", True)
     name_flows(headers.value, rows, n, n, hashed, answer, has, scratch, cells, 0)
+
+
+def _tabulate(headers: Headers) -> None:
+    """Columns of a batch for a table."""
+    import numpy
+
+    from engine.kernels.columns import addresses, narrowed
+
+    n = headers.count
+    narrowed(headers.value, 0, n, 1, headers.status, numpy.empty(n, "u2"), blank("u1", n, True))
+    addresses(headers.value, 0, n, blank("u1", 16 * n, True))
 
 
 def _settle(capture: bytes) -> None:

@@ -16,7 +16,7 @@ import msgspec
 
 from zsim import events
 from zsim.events import Observer, Record
-from zsim.rows import hashed, pairs_of_letters
+from zsim.rows import hashed
 from zsim.tasks import trmd
 from zsim.tcpip.logged import Logged
 from zsim.tcpip.traffic import FilterEvent, Prepared
@@ -111,7 +111,7 @@ class EventRows:
             elif name in wide:
                 cells[at : at + 4] = wide[name][:, rows]
             else:
-                cells[at] = names[int(name[2:])][rows]
+                cells[at : at + len(names)] = names[:, rows]
         octets, ends = write(made, Columns(cells.reshape(-1), len(rows)))
         text, before = bytes(octets), 0
         for row, end in zip(rows.tolist(), ends.tolist(), strict=True):
@@ -180,16 +180,15 @@ def _mark(name: str) -> str:
 
 def _parts(text: str) -> Iterator[Part]:
     """A text with marks as a template has it."""
-    from engine.text import Address, Choice, Fraction, Number, Stamp
+    from engine.text import Address, Base64, Fraction, Number, Stamp
 
     iso = Stamp("time", "%Y-%m-%dT%H:%M:%S")
-    pairs, lasts = pairs_of_letters()
     known: dict[str, tuple[Part, ...]] = {
         "time": (iso, ".", Fraction("time", 9), "Z"), "time_us": (iso, ".", Fraction("time", 6), "Z"),
         "stack_time": (Stamp("time", "%m/%d/%Y %H:%M:%S"), ".", Fraction("time", 2)),
         "src": (Address("version", "src_addr"),), "dst": (Address("version", "dst_addr"),),
         "community_id": (
-            "1:", *(Choice(f"id{at}", pairs) for at in range(13)), Choice("id13", lasts),
+            "1:", Base64("version", "community_id"),
         ),
     }  # fmt: skip
     for at, piece in enumerate(_MARK.split(text)):
@@ -215,11 +214,11 @@ def _distinct(key: Any) -> tuple[Any, Any, Any]:
 
 
 def _names(cells: Any, at: dict[str, int], n: int) -> Any:
-    """The names of flows, in groups of letters."""
+    """The names of flows, a row a word."""
     import numpy
 
     import engine
-    from engine.kernels.community import GROUPS, name_flows
+    from engine.kernels.community import SCRATCH, WORDS, name_flows
 
     value = numpy.zeros((1 + max(engine.COLUMN[name] + engine.FIELD[name].words for name in engine.COLUMN), n), "u4")
     for name in ("version", "proto", "src_port", "dst_port", "type", "code"):
@@ -227,8 +226,8 @@ def _names(cells: Any, at: dict[str, int], n: int) -> Any:
     for name in ("src_addr", "dst_addr"):
         value[engine.COLUMN[name] : engine.COLUMN[name] + 4] = cells[at[name] : at[name] + 4]
     named = (cells[at["proto"]] <= engine.FIELD["proto"].limit).astype("u1")
-    made = numpy.empty(GROUPS * n, "i8")
+    made = numpy.empty(WORDS * n, "i8")
     name_flows(
-        value.reshape(-1), numpy.arange(n, dtype="i4"), n, n, *hashed(), named, numpy.empty(80, "i8"), made, 0
+        value.reshape(-1), numpy.arange(n, dtype="i4"), n, n, *hashed(), named, numpy.empty(SCRATCH, "u4"), made, 0
     )
-    return made.reshape(GROUPS, n)
+    return made.reshape(WORDS, n)

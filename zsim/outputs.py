@@ -60,8 +60,8 @@ class Annotated:
         source = in_force.source if in_force else "not filtered"
         return pcapng.section("zsim", f"{self.prepared.stack}: {source}")
 
-    def add(self, frames: engine.Frames, outcome: Outcome) -> Any:
-        """The octets of one batch, to be written before the next."""
+    def add(self, frames: engine.Frames, outcome: Outcome) -> Iterator[Any]:
+        """The octets of one batch in pieces, each to be written before the next is asked for."""
         import engine
         from engine import pcapng
 
@@ -71,7 +71,8 @@ class Annotated:
         originals = engine.originals(frames) if frames.section is not None else None
         plain = originals is None or originals.most <= len(pcapng.END)
         if engine.is_compiled(frames.data) and plain and not (replies or _peculiar(outcome)):
-            return self._quickly(frames, outcome, rows, originals)
+            yield from self._quickly(frames, outcome, rows, originals)
+            return
         blocks: list[bytes] = []
         said_of = comments(self.prepared, outcome)
         for p in map(int, rows):
@@ -96,16 +97,18 @@ class Annotated:
                     number = self._interface(f"{engine.name_of(_RAW)} replies", reply.linktype, blocks)
                 blocks.append(pcapng.packet(number, time, reply.frame, len(reply.frame), [answered]))
                 self.frames += 1
-        return b"".join(blocks)
+        yield b"".join(blocks)
 
-    def _quickly(self, frames: engine.Frames, outcome: Outcome, rows: Any, originals: engine.Originals | None) -> Any:
+    def _quickly(
+        self, frames: engine.Frames, outcome: Outcome, rows: Any, originals: engine.Originals | None
+    ) -> Iterator[Any]:
         """The same for a batch of which there are few different things to say."""
         import engine
 
         rules = len(self.prepared.rows)
         if self.quick is None:
             self.quick = engine.Comments(lambda key: _said(self.prepared, key, rules))
-        made = engine.decided(outcome.headers, outcome.judgement, rules)
+        keys = engine.keys_of(outcome.headers, outcome.journey, outcome.judgement, rules)
         blocks: list[bytes] = []
         if originals is not None and frames.section is not None:
             codes, section = originals.interface, frames.section
@@ -117,8 +120,8 @@ class Annotated:
                 for linktype in engine.kinds(engine.take(codes, rows))
             }
         self.frames += len(rows)
-        written = self.quick.blocks(frames, made.key, rows, engine.translated(codes, interfaces))
-        return b"".join((*blocks, written)) if blocks else written
+        yield b"".join(blocks)
+        yield from self.quick.blocks(frames, keys, rows, engine.translated(codes, interfaces))
 
     def _interface(self, name: str, linktype: int, blocks: list[bytes]) -> int:
         """The number of an interface; it is described where it is first used."""
@@ -160,7 +163,7 @@ def _peculiar(outcome: Outcome) -> bool:
 
 
 def _said(prepared: Prepared, key: int, rules: int) -> str:
-    """The comment on packets with that key of engine.decided."""
+    """The comment on packets with that key of engine.keys_of."""
     import engine
 
     if key < 0:
@@ -281,8 +284,7 @@ class Only:
         if outcome.headers.compiled:
             if self.filter:
                 flags = bytes(row.name == self.filter for row in prepared.rows)
-                made = engine.decided(outcome.headers, outcome.judgement, len(prepared.rows))
-                return engine.rows_decided(made.rule, flags)
+                return engine.rows_decided(engine.deciders(outcome.judgement), flags)
             if self.verdict:
                 return engine.rows_with(outcome.judgement.verdict, engine.VERDICTS.index(self.verdict))
             return engine.every_row(outcome.headers.count)

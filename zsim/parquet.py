@@ -1,4 +1,4 @@
-"""Verdicts as Parquet, a row group a batch: columns of the engine as they are, names as dictionaries.
+"""Verdicts as Parquet: columns of the engine as they are, names as dictionaries.
 
 Addresses are 16 octets, those of IPv4 in the last four; what a packet does not show is null. Needs pyarrow and the
 compiled mode of the engine.
@@ -6,7 +6,7 @@ compiled mode of the engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from zsim.outputs import Only
@@ -26,7 +26,7 @@ COLUMNS = (
 # How columns are written: those of few different values as numbers of these, those that grow as differences.
 FEW = ["file", "status", "verdict", "filter", "src", "dst", "version", "proto", "icmp_type", "icmp_code"]
 GROWING = dict.fromkeys(("frame", "time"), "DELTA_BINARY_PACKED")
-GROUP = 200_000  # rows written together
+GROUP = 500_000  # rows written together
 
 
 class Table:
@@ -36,49 +36,52 @@ class Table:
         import numpy
         import pyarrow
 
+        import engine
+
         self.prepared, self.only = prepared, only
         self.sink = pyarrow.PythonFile(_Sink(write), mode="w")
         self.writer: Any = None
         self.waiting: list[Any] = []
+        self.fixed = {"status": _texts(engine.STATUSES), "verdict": _texts(engine.VERDICTS)}
+        self.files: dict[str, Any] = {}
         names = {(row.name, row.extension): None for row in prepared.rows}
-        self.names = [f"{name} ext {extension}" if extension else name for name, extension in names]
+        shown = (f"{name} ext {extension}" if extension else name for name, extension in names)
+        self.fixed["filter"] = _texts(shown)
         place = {key: at for at, key in enumerate(names)}
         self.name_of = numpy.asarray([*(place[row.name, row.extension] for row in prepared.rows), -1], "i4")
 
     def add(self, frames: engine.Frames, outcome: Outcome, file: str) -> None:
-        """A row group for the packets of a batch."""
+        """Rows for the packets of a batch."""
         import numpy
         import pyarrow
         from pyarrow import parquet
 
         import engine
+        from engine.kernels.columns import addresses, narrowed
 
-        n = frames.count
-        rule = engine.decided(outcome.headers, outcome.judgement, len(self.prepared.rows)).rule
-        name = self.name_of[rule]  # the last stands for -1, no rule
-        status, time = numpy.asarray(outcome.headers.status), numpy.asarray(frames.time)
+        n, headers = frames.count, outcome.headers
+        name = self.name_of[engine.deciders(outcome.judgement)]  # the last stands for -1, no rule
+        if file not in self.files:
+            self.files[file] = _texts([file])
         columns = {
-            "file": _named(numpy.zeros(n, "i1"), [file]),
+            "file": _named(numpy.zeros(n, "i1"), self.files[file]),
             "frame": pyarrow.array(numpy.arange(frames.number, frames.number + n)),
-            "time": pyarrow.array(time.view("M8[ns]"), pyarrow.timestamp("ns", "UTC")),  # NO_TIME is numpy's, null
-            "length": pyarrow.array(numpy.asarray(frames.length)),
-            "status": _named(status.view("i1"), engine.STATUSES),
-            "verdict": _named(numpy.asarray(outcome.judgement.verdict).view("i1"), engine.VERDICTS),
-            "filter": _named(name, self.names, name < 0),
+            "time": _nullable(pyarrow.timestamp("ns", "UTC"), frames.time, frames.time != engine.NO_TIME),
+            "length": pyarrow.array(frames.length),
+            "status": _named(headers.status.view("i1"), self.fixed["status"]),
+            "verdict": _named(outcome.judgement.verdict.view("i1"), self.fixed["verdict"]),
+            "filter": _named(name, self.fixed["filter"], name >= 0),
         }
-        value = numpy.asarray(outcome.headers.value).reshape(-1, n)
-        unseen = status > engine.PARTIAL
+        seen = headers.status <= engine.PARTIAL
         for address, short in (("src_addr", "src"), ("dst_addr", "dst")):
-            at = engine.COLUMN[address]
-            octets = numpy.ascontiguousarray(value[at : at + 4].T.astype(">u4"))
-            shown = pyarrow.py_buffer(numpy.packbits(~unseen, bitorder="little"))
-            columns[short] = pyarrow.FixedSizeBinaryArray.from_buffers(
-                pyarrow.binary(16), n, [shown, pyarrow.py_buffer(octets)]
-            )
+            octets = numpy.empty(16 * n, "u1")
+            addresses(headers.value, engine.COLUMN[address] * n, n, octets)
+            columns[short] = _nullable(pyarrow.binary(16), octets, seen)
         for field, short, kind in COLUMNS:
-            column = value[engine.COLUMN[field]]
-            hidden = (column > engine.FIELD[field].limit) | unseen
-            columns[short] = pyarrow.array(numpy.where(hidden, 0, column).astype(kind), mask=hidden)
+            column, there = numpy.empty(n, "u2"), numpy.empty(n, "u1")
+            limit = engine.FIELD[field].limit
+            narrowed(headers.value, engine.COLUMN[field] * n, n, limit, headers.status, column, there)
+            columns[short] = _nullable(pyarrow.from_numpy_dtype(kind), column.astype(kind, copy=False), there)
         table = pyarrow.table(columns)
         rows = self.only.rows(self.prepared, outcome)
         if len(rows) < n:
@@ -107,12 +110,28 @@ class Table:
         self.sink.close()
 
 
-def _named(codes: Any, names: Any, hidden: Any = None) -> Any:
+def _texts(names: Iterable[str]) -> Any:
     import pyarrow
 
-    return pyarrow.DictionaryArray.from_arrays(
-        pyarrow.array(codes, mask=hidden), pyarrow.array(list(names), "string")
-    )
+    return pyarrow.array(list(names), "string")
+
+
+def _named(codes: Any, names: Any, there: Any = None) -> Any:
+    """names[code], where it is there. The codes are there: nothing looks at them again."""
+    import pyarrow
+
+    indices = _nullable(pyarrow.from_numpy_dtype(codes.dtype), codes, there)
+    return pyarrow.DictionaryArray.from_arrays(indices, names, safe=False)
+
+
+def _nullable(kind: Any, values: Any, there: Any) -> Any:
+    """The values as they lie in memory, null where they are not there."""
+    import numpy
+    import pyarrow
+
+    shown = None if there is None else pyarrow.py_buffer(numpy.packbits(there, bitorder="little"))
+    n = values.nbytes // (kind.bit_width // 8)
+    return pyarrow.Array.from_buffers(kind, n, [shown, pyarrow.py_buffer(values)])
 
 
 class _Sink:

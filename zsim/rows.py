@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     import engine
     from engine.text import Part
 
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _FIELDS = (("sport", "src_port"), ("dport", "dst_port"), ("tcp_flags", "tcp_flags"))
+
+
+TOGETHER = 1024  # records that are written at a time
 
 
 class Rows:
@@ -30,8 +32,9 @@ class Rows:
         self.prepared, self.only, self.form = prepared, only, form
         self.templates: dict[str, Any] = {}
 
-    def of(self, frames: engine.Frames, outcome: Outcome, file: str) -> Any:
-        """The records of a batch, to be written before the next; None where it has to be done packet by packet."""
+    def of(self, frames: engine.Frames, outcome: Outcome, file: str) -> Iterator[Any] | None:
+        """The records of a batch in pieces, each to be written before the next is asked for: so they stay in the cache.
+        None where it has to be done packet by packet."""
         import engine
         from engine.text import Columns, write
 
@@ -43,8 +46,11 @@ class Rows:
 
             self.templates[file] = Template(self._parts(file))
         template = self.templates[file]
-        cells = self._cells(template.columns, template.words, frames, outcome, rows)
-        return write(template, Columns(cells, len(rows)))[0]
+        n = len(rows)
+        columns = Columns(self._cells(template.columns, template.words, frames, outcome, rows), n)
+        return (
+            write(template, columns, begin=first, end=min(first + TOGETHER, n))[0] for first in range(0, n, TOGETHER)
+        )
 
     def _parts(self, file: str) -> Iterator[Part]:
         """The record: name by name, what stands before it and what it is."""
@@ -57,8 +63,7 @@ class Rows:
 
     def _known(self, file: str) -> dict[str, Iterable[Part]]:
         import engine
-        from engine.kernels.community import GROUPS
-        from engine.text import Address, Choice, Fraction, Number, Stamp
+        from engine.text import Address, Base64, Choice, Fraction, Number, Stamp
 
         def texts(column: str, values: Iterable[object]) -> Choice:
             return Choice(column, tuple(self._value(value).encode() for value in values))
@@ -66,7 +71,6 @@ class Rows:
         quote = self._quote
         none = self._value(None)
         rules = [None, *self.prepared.rows]
-        pairs, lasts = pairs_of_letters(quote)
         shown = tuple((quote if version in (4, 6) else none).encode() for version in range(7))
         closed = tuple((quote if version in (4, 6) else "").encode() for version in range(7))
         number = (none,)
@@ -87,8 +91,7 @@ class Rows:
             "icmp_code": (Number("icmp_code", number),), "tcp_flags": (Number("tcp_flags", number),),
             "community_id": (
                 Choice("named", (none.encode(), f"{quote}1:".encode())),
-                *(Choice(f"id{group}", (*pairs, b"")) for group in range(GROUPS - 1)),
-                Choice(f"id{GROUPS - 1}", (*lasts, b"")),
+                Base64("named", "community_id"), Choice("named", (b"", quote.encode())),
             ),
         }  # fmt: skip
 
@@ -109,32 +112,33 @@ class Rows:
         import numpy
 
         import engine
-        from engine.kernels.community import name_flows
+        from engine.kernels.community import SCRATCH, name_flows
 
         headers, m = outcome.headers, len(rows)
         cells = numpy.empty((words, m), "i8")
         value = headers.value.reshape(-1, headers.count)
+        chosen = slice(None) if m == headers.count else rows  # nearly always all of them, which need not be gathered
 
         def field(name: str) -> Any:
-            return value[engine.COLUMN[name]][rows].astype("i8")
+            return value[engine.COLUMN[name]][chosen].astype("i8")
 
         def put(name: str, column: Any) -> None:
             cells[columns[name]] = column
 
-        made = engine.decided(headers, outcome.judgement, len(self.prepared.rows))
-        status, version, proto = headers.status[rows], field("version"), field("proto")
+        made = engine.decided(outcome.journey, outcome.judgement)
+        status, version, proto = headers.status[chosen], field("version"), field("proto")
         seen = ~numpy.isin(status, [engine.STATUSES.index(name) for name in NOT_JUDGED])
-        asked = made.direction[rows] < 2
+        asked = made.direction[chosen] < 2
         icmp = ((version == 4) & (proto == 1)) | ((version == 6) & (proto == 58))
         put("frame", rows.astype("i8") + frames.number)
-        put("time", frames.time[rows])
-        put("length", frames.length[rows])
+        put("time", frames.time[chosen])
+        put("length", frames.length[chosen])
         put("status", status)
-        put("verdict", outcome.judgement.verdict[rows])
-        put("rule", made.rule[rows] + 1)
-        put("interface", made.interface[rows] + 1)
-        put("direction", numpy.where(asked, made.direction[rows], 2))
-        put("routed", numpy.where(asked, made.routed[rows], 2))
+        put("verdict", outcome.judgement.verdict[chosen])
+        put("rule", made.rule[chosen] + 1)
+        put("interface", made.interface[chosen] + 1)
+        put("direction", numpy.where(asked, made.direction[chosen], 2))
+        put("routed", numpy.where(asked, made.routed[chosen], 2))
         put("version", version)
         put("shown", numpy.where(seen, version, 0))
         put("proto", numpy.where(seen & (proto <= engine.FIELD["proto"].limit), proto, -1))
@@ -146,21 +150,16 @@ class Rows:
             put(name, numpy.where(icmp & (numbers <= engine.FIELD[of].limit), numbers, -1))
         for name in ("src_addr", "dst_addr"):
             at = engine.COLUMN[name]
-            cells[columns[name] : columns[name] + 4] = value[at : at + 4, rows]
+            cells[columns[name] : columns[name] + 4] = value[at : at + 4, chosen]
         named = (seen & (proto <= engine.FIELD["proto"].limit)).astype("u1")
         put("named", named)
         flat = cells.reshape(-1)
         of_ports, answers = hashed()
         name_flows(
-            headers.value, rows, headers.count, m, of_ports, answers, named, numpy.empty(80, "i8"), flat, columns["id0"]
-        )
+            headers.value, rows, headers.count, m, of_ports, answers, named, numpy.empty(SCRATCH, "u4"), flat,
+            columns["community_id"],
+        )  # fmt: skip
         return flat
-
-
-def pairs_of_letters(end: str = "") -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """The texts of the columns of `name_flows`: two letters of Base64 for 12 bits, and what the last 4 bits become."""
-    pairs = tuple((a + b).encode() for a in _LETTERS for b in _LETTERS)
-    return pairs, tuple(f"{_LETTERS[4 * bits]}={end}".encode() for bits in range(16))
 
 
 def hashed() -> tuple[Any, Any]:

@@ -3,33 +3,49 @@
 # mypy: disable-error-code="no-untyped-def"
 # A kernel has no types but those its docstring gives: they are two for every array.
 
-from engine.fields import COLUMN
 from engine.kernels import kernel
-from engine.kernels.ahead import copy_octets, word
+from engine.kernels.ahead import CACHE_LINE, copy_octets, prefetch, word
+from engine.kernels.journey import FORWARD
 from engine.kernels.walk import NO_TIME
 
-ROUTED = COLUMN["routed"]
+AHEAD = 2048  # octets of frames that are asked of memory before they are copied
 NO_LEG = 255  # way of a packet no rule was asked about
 VERDICT_BITS = 16  # verdict times 2, and whether it was routed
 
 
 @kernel
-def decided(packet, rule, block, interface, verdict, value, m, direction, scale, who, where, way, routed, key):
-    """Note what the m packets of a leg got: who decided, where, in which way, and all of it in a number.
+def deciders(packet, rule, block, m, who):
+    """Note who decided about the m packets of a leg.
 
-    packet, rule, block, interface  i4[m]    verdict  u1[m]    value  u4[columns*m], of the leg
-    who, where  i4[n]    way, routed  u1[n]    key  i8[n]: `scale` times what is added
+    packet, rule, block  i4[m]    who  i4[n]
+    """
+    for i in range(m):
+        who[packet[i]] = block[i] if block[i] >= 0 else rule[i]
+
+
+@kernel
+def crossed(packet, interface, hook, m, direction, where, way, routed):
+    """Note where the m packets of a leg crossed, and in which way.
+
+    packet, interface  i4[m]    hook  u1[n]    where  i4[n]    way, routed  u1[n]
     """
     for i in range(m):
         p = packet[i]
-        found = block[i] + 0
-        if found < 0:
-            found = rule[i] + 0
-        passing = value[ROUTED * m + i] + 0
-        who[p] = found
         where[p] = interface[i]
         way[p] = direction
-        routed[p] = passing
+        routed[p] = 1 if hook[p] == FORWARD else 0
+
+
+@kernel
+def add_keys(packet, rule, block, verdict, hook, m, scale, key):
+    """Note all that was decided on a leg of m packets in a number.
+
+    packet, rule, block  i4[m]    verdict  u1[m]    hook  u1[n]    key  i8[n]: `scale` times what is added
+    """
+    for i in range(m):
+        p = packet[i]
+        found = block[i] if block[i] >= 0 else rule[i]
+        passing = 1 if hook[p] == FORWARD else 0
         key[p] += scale * (1 + (found + 1) * VERDICT_BITS + verdict[i] * 2 + passing)
 
 
@@ -68,9 +84,9 @@ def number_keys(key, n, slots, keys, codes, known, code, fresh):
 
 
 @kernel
-def annotate(data, start, captured, length, time, number, row, m, code, text, begin, words, out):
-    """Write an enhanced packet block of pcapng, little-endian and in ns, with a comment for each listed packet;
-    returns how many octets that were.
+def annotate(data, start, captured, length, time, number, row, i, m, code, text, begin, words, out):
+    """Write an enhanced packet block of pcapng, little-endian and in ns, with a comment for each listed packet, from
+    row[i] on, as long as there is room; returns (which is the next, how many octets that were).
 
     data   u1[b]    start, time  i8[n]    captured, length  u4[n]    number  i4[n]  interface    row  i4[m]
     code   i4[n]    which comment: words begin[code] to begin[code + 1] of text, its option and the end of options
@@ -78,13 +94,15 @@ def annotate(data, start, captured, length, time, number, row, m, code, text, be
     words  u4[...]  the same memory as out, u1[...], of a little-endian machine
     """
     w = 0
-    for i in range(m):
+    while i < m:
         p = row[i]
         have = captured[p] + 0
         filled = (have + 3) // 4
         first = begin[code[p]] + 0
         option = begin[code[p] + 1] - first
         whole = 32 + 4 * (filled + option)
+        if 4 * w + whole > len(out):
+            break
         when = max(time[p] + 0, 0)
         words[w] = 6
         words[w + 1] = whole
@@ -96,13 +114,17 @@ def annotate(data, start, captured, length, time, number, row, m, code, text, be
         w += 7
         if filled:
             words[w + filled - 1] = 0
-        copy_octets(out, 4 * w, data, start[p] + 0, have)
+        o = start[p] + 0
+        for k in range(0, have, CACHE_LINE):
+            prefetch(data, o + AHEAD + k)
+        copy_octets(out, 4 * w, data, o, have)
         w += filled
         copy_octets(out, 4 * w, text, 4 * first, 4 * option)
         w += option
         words[w] = whole
         w += 1
-    return 4 * w
+        i += 1
+    return i, 4 * w
 
 
 @kernel

@@ -14,13 +14,14 @@ The layout of a part is that of engine.text: OP numbers (kind, column, base, wid
 from engine.kernels import kernel
 from engine.kernels.ahead import CHUNK, chunk, eight_digits, put
 
-TEXT, CHOICE, NUMBER, ADDRESS, STAMP, FRACTION = range(6)
+TEXT, CHOICE, NUMBER, ADDRESS, STAMP, FRACTION, BASE64 = range(7)
 OP = 4
 BLOCK = 64  # rows: their slots stay in the nearest caches
 STAMP_ROOM = 64  # octets a date can take
 SECOND = 1_000_000_000
 DAY = 86_400
-POOL_MONTHS, POOL_DECIMALS, POOL_OCTETS = 0, 48, 248  # where the pool has JanFeb..., 00 to 99, and 0. to 255. in fours
+# where the pool has JanFeb..., 00 to 99, 0. to 255. in fours, and A to /
+POOL_MONTHS, POOL_DECIMALS, POOL_OCTETS, POOL_LETTERS = 0, 48, 248, 1272
 MOST_SHORT = 10**8  # a number below it is written in one go
 
 
@@ -136,6 +137,24 @@ def render(cells, n, begin, end, ops, parts, pool, starts, offset, slots, cursor
                                 slots[to] = 58
                                 to += 1
                     cursor[i] = to
+            elif kind == BASE64:
+                words = base * n + first
+                for i in range(rows):
+                    if not cells[at + i]:
+                        continue
+                    to = cursor[i]
+                    held = bits = 0  # what of the words is not written yet
+                    for word in range(5):
+                        held = held << 32 | cells[words + word * n + i]
+                        bits += 32
+                        while bits >= 6:
+                            bits -= 6
+                            slots[to] = pool[POOL_LETTERS + (held >> bits & 63)]
+                            to += 1
+                        held &= (1 << bits) - 1
+                    slots[to] = pool[POOL_LETTERS + (held << 2 & 63)]  # of five words four bits are left
+                    slots[to + 1] = 61
+                    cursor[i] = to + 2
             elif kind == FRACTION:
                 for i in range(rows):
                     to = cursor[i]

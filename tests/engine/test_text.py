@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -9,7 +11,7 @@ from itertools import pairwise
 import pytest
 import reference
 
-from engine.text import Address, Choice, Columns, Fraction, Number, Stamp, Template, runs, write
+from engine.text import Address, Base64, Choice, Columns, Fraction, Number, Stamp, Template, runs, write
 
 MODES = pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
 
@@ -64,6 +66,14 @@ def test_address__of_no_version_is_nothing(compiled) -> None:
     assert lines(Template((Address("version", "a"), ".")), values, compiled) == ["255.255.255.255.", ".", "::7."]
 
 
+@MODES
+def test_base64__of_five_words_and_of_nothing(compiled) -> None:
+    hashes = [hashlib.sha1(bytes([n]), usedforsecurity=False).digest() for n in range(200)]
+    values = {"there": [n % 7 for n in range(200)], "hash": [int.from_bytes(each, "big") for each in hashes]}
+    expected = [base64.b64encode(each).decode() + "." if n % 7 else "." for n, each in enumerate(hashes)]
+    assert lines(Template((Base64("there", "hash"), ".")), values, compiled) == expected
+
+
 TIMES = [
     -5, 0, 10**9 - 1, ns(1999, 12, 31, 23, 59, 59) + 999_999_999, ns(2000, 2, 29), ns(2023, 3, 12, 7), ns(2023, 3, 1),
     ns(2024, 2, 29, 23, 59, 59), ns(2024, 3, 1), ns(2100, 2, 28, 23, 59, 59), ns(2100, 3, 1), ns(2262, 4, 11), 2**63 -
@@ -87,7 +97,7 @@ def test_stamp__over_midnights_leap_days_and_ends_of_years(compiled, offset) -> 
         ((Stamp("t", "%H:%j"),), "has %j"),
         ((Stamp("t", "100%"),), "has %;"),
         ((Fraction("t", 10),), "9 digits"),
-        ((Number("a"), Address("version", "a")), "both an address and a number"),
+        ((Number("a"), Address("version", "a")), "in 4 and in 1 words"),
     ],
 )
 def test_template__that_cannot_be_written_is_refused(parts, why) -> None:

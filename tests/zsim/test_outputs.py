@@ -262,7 +262,7 @@ def annotated(system: System, *batches: tuple[int, list[bytes]], compiled: bool 
     blocks = [made.head()]
     for linktype, packets in batches:
         frames = engine.frames_of([(NOW, packet) for packet in packets], linktype, compiled)
-        blocks.append(made.add(frames, system.receive(frames, None, prepared)[0]))
+        blocks += map(bytes, made.add(frames, system.receive(frames, None, prepared)[0]))
     found = []
     for frames in engine.read_capture(blocks, "annotated"):
         found += [
@@ -325,7 +325,7 @@ def rewritten(system: System, *captures: bytes, compiled: bool = False) -> list[
     blocks = [made.head()]
     for capture in captures:
         for frames in engine.read_capture([capture], "x", compiled):
-            blocks.append(bytes(made.add(frames, system.receive(frames, None, prepared)[0])))
+            blocks += map(bytes, made.add(frames, system.receive(frames, None, prepared)[0]))
     found = []
     for frames in engine.read_capture([b"".join(blocks)], "annotated"):
         of, section = engine.originals(frames), frames.section

@@ -42,7 +42,12 @@ def annotating(
     try:
         with written(out, place, captures) as write:
             write(made.head())
-            yield lambda frames, outcome: write(made.add(frames, outcome))
+
+            def record(frames: engine.Frames, outcome: Any) -> None:
+                for octets in made.add(frames, outcome):
+                    write(octets)
+
+            yield record
     except Unwritable as why:
         raise ProfileError(str(why)) from None
 
@@ -135,8 +140,9 @@ def recording(
             rows = Rows(prepared, only, form)
 
             def record(path: str, frames: engine.Frames, outcome: Any) -> None:
-                if each == "packet" and (octets := rows.of(frames, outcome, path)) is not None:
-                    write(octets)
+                if each == "packet" and (pieces := rows.of(frames, outcome, path)) is not None:
+                    for octets in pieces:
+                        write(octets)
                     return
                 records = outputs.packets(prepared, frames, outcome, path, only)
                 if each == "packet":

@@ -62,6 +62,8 @@ def replies(
     """The replies to a batch, in order. Only packets that such a filter denied are looked at one by one."""
     import engine
 
+    if not any(prepared.replies):
+        return
     quotes = {datagram.packet: datagram.quote for datagram in outcome.datagrams}
     flagged = prepared.rules._replace(log=prepared.replies)
     rows = sorted(
