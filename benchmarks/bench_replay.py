@@ -37,6 +37,7 @@ POOL = 8192  # different frames; a capture repeats them
 PART = 50_000  # packets for slow peers
 MIDDLE = 400_000  # packets where each is written
 FEW = 1000
+RUNS = 7  # in turns with the others, of which the quickest counts
 SECOND = 10**9
 
 
@@ -169,14 +170,9 @@ def best(work: Callable[[], object], runs: int = 3) -> float:
     return min(found)
 
 
-def slope(work: Callable[[Path], object], capture: Capture) -> float:
-    """Millions of packets a second beyond the first quarter."""
-    whole, quarter = best(lambda: work(capture.whole)), best(lambda: work(capture.quarter))
-    return (capture.packets - capture.packets // 4) / max(whole - quarter, 1e-9) / 1e6
-
-
 def slopes(capture: Capture, runs: int, *works: Callable[[Path], object]) -> list[float]:
-    """The same of several that take turns."""
+    """Millions of packets a second beyond the first quarter, of several that take turns: a machine with other work is
+    then the same for all of them."""
     found = [[float("inf"), float("inf")] for _ in works]
     for _ in range(runs):
         for seconds, work in zip(found, works, strict=True):
@@ -353,19 +349,24 @@ def _results(folder: Path, capture: Capture, some: System, many: System) -> Iter
     terms = folder / "terms"
     terms.write_text(bpf(filters(200)))
     filtering = command("tcpdump", "-r", "{}", "-w", "/dev/null", "-F", str(terms))
-    tcpdump = {"tcpdump": slope(filtering, capture)} if have("tcpdump") else {}
     loop = _pcap_loop(folder)
-    libpcap = {"libpcap": slope(command(loop, "{}"), capture)} if loop else {}
-    mine = slope(replayed(some), capture)
+    works = {"one": replayed(some), "two": in_threads(2, replayed(some)), "many": replayed(many),
+             "decoded": decoded, "read": decoded_by_reading}  # fmt: skip
+    works |= {"tcpdump": filtering} if have("tcpdump") else {}
+    works |= {"libpcap": command(loop, "{}")} if loop else {}
+    rates = dict(zip(works, slopes(capture, RUNS, *works.values()), strict=True))
+    tcpdump, libpcap = ({name: rates[name]} if name in rates else {} for name in ("tcpdump", "libpcap"))
+    mine, rate = rates["one"], rates["decoded"]
     yield from against("replay, 200 filters", mine, **tcpdump)
     if (os.cpu_count() or 1) > 1:
-        both = slope(in_threads(2, replayed(some)), capture)
-        yield Result(capture.name, "replay, 200 filters, two cores to one", "zsim", both, both / mine)
-    more = slope(replayed(many), capture)
-    yield Result(capture.name, "replay, 1,000 filters, times the time of 200", "zsim", more, mine / more)
-    rate = slope(decoded, capture)
+        yield Result(
+            capture.name, "replay, 200 filters, two cores to one", "zsim", rates["two"], rates["two"] / mine
+        )
+    yield Result(
+        capture.name, "replay, 1,000 filters, times the time of 200", "zsim", rates["many"], mine / rates["many"]
+    )
     yield from against("decode, mapped", rate, **libpcap)
-    yield from against("decode, read()", slope(decoded_by_reading, capture), **libpcap)
+    yield from against("decode, read()", rates["read"], **libpcap)
     peers = {"tshark": once(command("tshark", "-r", "{}", "-T", "fields", *(f"-e{each}" for each in FIELDS)), capture)
              } if have("tshark") else {}  # fmt: skip
     for tool, work in (("dpkt", dpkt_loop), ("scapy", scapy_loop)):
@@ -379,9 +380,9 @@ def _results(folder: Path, capture: Capture, some: System, many: System) -> Iter
         seconds = [best(lambda path=path, work=work: work(path), 5) for path in (capture.quarter, same)]
         yield Result(capture.name, job, "zsim", capture.packets / 4e6 / seconds[1], seconds[0] / seconds[1])
     zsim = command(sys.executable, "-m", "zsim.cli", "replay", "-s", _saved(folder), "{}")
-    yield Result(capture.name, "whole process, 1,000 packets, seconds", "zsim", best(lambda: zsim(capture.few)))
-    whole = capture.packets / best(lambda: zsim(capture.whole)) / 1e6
-    its = {"tcpdump": capture.packets / best(lambda: filtering(capture.whole)) / 1e6} if have("tcpdump") else {}
+    yield Result(capture.name, "whole process, 1,000 packets, seconds", "zsim", best(lambda: zsim(capture.few), 9))
+    whole = capture.packets / best(lambda: zsim(capture.whole), RUNS) / 1e6
+    its = {"tcpdump": capture.packets / best(lambda: filtering(capture.whole), RUNS) / 1e6} if have("tcpdump") else {}
     yield from against("whole process, 200 filters", whole, **its)
 
 
