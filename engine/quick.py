@@ -64,6 +64,7 @@ class Quick:
         judging = (*flags, columns)
         self._sums = zeros("i8", 4 * (rows + 1), True)
         self._total, self._linktypes = zeros("i8", TOTALS, True), zeros("i8", 1 << 16, True)
+        self._kinds = zeros("i8", 0, True)  # of them those that a range had
         self.forget()
         counted = (self._sums, self._total, self._linktypes)
         kinds = ("u1", "u1", "u1", "i4", "i4", "i4", "i4", "i4")  # see kernels.quick: status, hook, mark, rule, ...
@@ -104,11 +105,13 @@ class Quick:
         return int(self._held[0])
 
     def settle_range(self, data: Array, at: int, stop: int, way: tuple[int, ...]) -> tuple[int, int]:
-        """Settle the records of a pcap that begin from byte `at` on, before `stop`: how many they were, and where
-        reading stopped."""
+        """Settle the records of a pcap that begin from byte `at` on, before `stop`, and nothing else: how many they
+        were, and where reading stopped."""
         from engine.kernels.quick import play_pcap
 
+        self.forget()
         count, reached, _ = play_pcap(data, at, stop, *way, 1 << 62, *self._tables)
+        self._kinds = self._linktypes.nonzero()[0]  # here, where they are in the cache
         return count, reached
 
     def absorb(self, helper: "Quick", count: int, stream: Any) -> Iterator[Frames]:
@@ -125,7 +128,7 @@ class Quick:
             kept = mine[low].copy(), mine[high].copy()
             mine += its
             mine[low], mine[high] = minimum(kept[0], its[low]), maximum(kept[1], its[high])
-        self._linktypes += helper._linktypes
+        self._linktypes[helper._kinds] += helper._linktypes[helper._kinds]
         m, octets = helper._held.tolist()
         if self.waiting + m > LISTED or self._held[1] + octets > OCTETS:
             yield self.take(stream)
@@ -140,10 +143,11 @@ class Quick:
         stream.count += count
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Begin anew with another range."""
         from engine.kernels.quick import FIRST, LAST
 
-        self._sums[:] = self._total[:] = self._linktypes[:] = self._held[:] = 0
+        self._sums[:] = self._total[:] = self._held[:] = 0
+        self._linktypes[self._kinds] = 0
         self._sums[2::4] = self._total[FIRST] = _LATEST
         self._sums[3::4] = self._total[LAST] = _EARLIEST
 

@@ -13,8 +13,8 @@ from typing import Any
 from engine.capture import Frames
 from engine.quick import Quick
 
-RANGE = 1 << 23  # octets
-LEAST = 1 << 25  # octets of a capture for which it pays
+RANGE = 1 << 25  # octets; threads that map pages of one folio wait for each other, and where ranges end they do
+LEAST = 1 << 26  # octets of a capture for which it pays
 LOOKED_AT = 1 << 18  # octets in which a record must be found to begin, which is the longest one there can be
 
 Submit = Callable[..., Any]
@@ -45,17 +45,14 @@ def _run(stream: Any, quick: Quick, way: tuple[int, ...], end: int) -> Iterator[
             count, reached = future.result()
             free.append(helper)
             if at != stream.at:
-                helper.forget()
                 return
             stream.at = reached
             if count:
                 yield from quick.absorb(helper, count, stream)
                 yield from quick.some(stream)
-            helper.forget()
     finally:
-        for _, helper, future in waiting:
+        for _, _, future in waiting:
             future.result()
-            helper.forget()
 
 
 def begins(data: Any, at: int, end: int, way: tuple[int, ...]) -> int:
