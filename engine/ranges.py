@@ -14,7 +14,7 @@ from engine.capture import Frames
 from engine.quick import Quick
 
 RANGE = 1 << 25  # octets; threads that map pages of one folio wait for each other, and where ranges end they do
-LEAST = 1 << 26  # octets of a capture for which it pays
+LEAST = 1 << 25  # octets of a capture for which it pays
 LOOKED_AT = 1 << 18  # octets in which a record must be found to begin, which is the longest one there can be
 
 Submit = Callable[..., Any]
