@@ -19,8 +19,7 @@ from engine.fields import COLUMNS
 from engine.judge import VERDICTS, RuleSet
 from engine.vantage import Places, Vantage
 
-MOST = 1 << 20  # frames settled in one go, and octets of a capture, so that somebody hears how far it is
-STEP = 1 << 25
+MOST, STEP = 1 << 20, 1 << 25  # frames settled in one go, and octets, so that somebody hears how far it is
 LISTED, OCTETS = 1 << 15, 1 << 23  # frames put aside until they are handed out together, and octets of them, at most
 FEW = LISTED // 2, OCTETS // 2  # they wait while there are no more
 _LATEST, _EARLIEST = 2**63 - 1, -(2**63)

@@ -66,17 +66,13 @@ def columns(
     return found
 
 
-def _marks(count: int, seed: int = 1) -> Array:
-    return scattered(count, seed)
-
-
 def classes(first: Array, after: Array, intervals: int) -> tuple[Array, Array]:
     """The class of each interval, numbered as they appear, and an interval of each class.
 
     A set of rules is the sum of a random mark for each distinct run of intervals; sums tell sets apart.
     """
     key, which = np.unique(first * (intervals + 1) + after, return_inverse=True)
-    mark = _marks(len(key))
+    mark = scattered(len(key), 1)
     change = np.zeros(intervals + 1, np.uint64)
     np.add.at(change, key // (intervals + 1), mark)
     np.subtract.at(change, key % (intervals + 1), mark)
@@ -93,7 +89,7 @@ def cross(a: Array, b: Array) -> tuple[Array, Array]:
     if specs * na + int(a.sum()) * nb > MARKS or na * nb > 1 << 23:
         raise TooLarge
     marks = np.zeros(na * nb, np.uint64)
-    loops.cross_marks(a.ravel(), b.ravel(), _marks(specs, 2), specs, na, nb, marks)
+    loops.cross_marks(a.ravel(), b.ravel(), scattered(specs, 2), specs, na, nb, marks)
     _, begin, which = np.unique(marks, return_index=True, return_inverse=True)
     if len(begin) * specs > HOLDS:
         raise TooLarge

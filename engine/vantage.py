@@ -223,7 +223,7 @@ def orient(headers: Headers, vantage: Vantage, arrival: int | None = None) -> Jo
 
 
 def _numbers(headers: Headers, field: str, answers: MatchTable | Places | Edges) -> Array:
-    """i4[n]: what is known of an address of each packet; -1 where nothing is."""
+    """i4[n]: what is known of an address of each packet; 0 or -1 where nothing is."""
     if not isinstance(answers, Places):
         return classify(headers, answers) if isinstance(answers, MatchTable) else _looked_up(headers, field, answers)
     from engine.kernels.quick import find_places

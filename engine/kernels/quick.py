@@ -28,7 +28,7 @@ from engine.fields import COLUMN, COLUMNS, COMPLETE, NOT_IP
 from engine.kernels import inner, kernel
 from engine.kernels.ahead import copy_octets, word
 from engine.kernels.journey import DENIED, FORWARD, IN, LOOP, NONE, OUT, PERMITTED, UNFILTERED
-from engine.kernels.passes import run
+from engine.kernels.passes import fill, run
 from engine.kernels.usual import CHUNK, FILLED, I, decode_usual
 from engine.kernels.vectors import search
 from engine.kernels.walk import FULL, MORE, MOST_CAPTURED, NO_TIME, UNTIMED, walk_pcap, walk_pcapng
@@ -247,7 +247,7 @@ def settle(n, frames, decoder, data, places, way, zones, program, rules, counted
             add(r, time[p], np.int64(length[p]), sums)
     if wide:
         for c in WIDE_COLUMNS:
-            clear(value[c * STRIDE : c * STRIDE + n])
+            fill(np.uint32(0), value[c * STRIDE : c * STRIDE + n])
     octets = different = 0
     least, most = total[FIRST], total[LAST]
     for p in range(n):
@@ -370,16 +370,10 @@ def play_pcapng(
 
 
 @inner
-def clear(v):
-    for i in range(len(v)):
-        v[i] = 0
-
-
-@inner
 def decode_chunk(data, frames, first, k, decoder, n, value, status, rest, m, turning):
     """Decode the usual ones of k frames of a batch from row `first` on; returns (how many are listed, any IPv6)."""
     for c in UNFILLED:
-        clear(value[c * n + first : c * n + first + k])
+        fill(np.uint32(0), value[c * n + first : c * n + first + k])
     start, captured, _, _, linktype = frames
     more, wide = decode_usual(
         data, start[first:], captured[first:], linktype[first:], decoder, k, first, n, value, status, rest[m:], turning

@@ -23,6 +23,7 @@ import numpy as np
 from engine.fields import COLUMN, COMPLETE, FIELD, NOT_IP
 from engine.kernels import inner, kernel
 from engine.kernels.decode import LAYOUT_WORDS, LINK_WORDS
+from engine.kernels.passes import fill
 from engine.kernels.turn import LANES, OCTETS, turn
 from engine.linktypes import ETHERTYPE, FIXED, IPV4, IPV6, NIBBLE
 
@@ -75,6 +76,15 @@ def four(data, o):
 
 
 @inner
+def link_of(links, number):
+    """How the packets of a link type are found: how, header, where, ethertype; 0 where nobody knows."""
+    for i in range(0, len(links), LINK_WORDS):
+        if links[i] == number:
+            return links[i + 1], links[i + 2], links[i + 3], links[i + 4]
+    return np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+
+
+@inner
 def begin(start, captured, last, header, at, have):
     """Where to read, BEFORE octets in front of each packet, and how much there is of it; -1 where it cannot be read."""
     for f in range(len(have)):
@@ -121,12 +131,6 @@ def judge_shapes(before, ether, a, b, shaped, have, status):
         plain = (before[f] & mask == ether) & (a[f] >> U(24) == U(0x45)) & (b[f] & U(0x3FFF) == U(0)) & (need != ODD)
         whole = (total >= 20) & (min(total, have[f]) >= 20 + need)
         status[f] = COMPLETE if plain & whole else NOT_IP
-
-
-@inner
-def same(number, out):
-    for i in range(len(out)):
-        out[i] = number
 
 
 @inner
@@ -195,10 +199,7 @@ def decode_ipv4(data, start, captured, linktype, decoder, n, p, stride, value, s
     """As decode_usual, of at most CHUNK frames into rows from p on; turning.odd and .six list so many not taken."""
     links, _, shapes, wanted = decoder
     at, have, words, odd, six, _ = turning
-    how = header = where = fixed = 0
-    for i in range(0, len(links), LINK_WORDS):
-        if links[i] == linktype[0]:
-            how, header, where, fixed = links[i + 1], links[i + 2], links[i + 3], links[i + 4]
+    how, header, where, fixed = link_of(links, linktype[0])
     known = (how == ETHERTYPE and where == header - 2) or how == NIBBLE or (how == FIXED and fixed == IPV4)
     different = 0
     for f in range(1, n):
@@ -224,7 +225,7 @@ def decode_ipv4(data, start, captured, linktype, decoder, n, p, stride, value, s
     shape_of(c, shapes, shaped)
     q = p + n
     judge_shapes(before, ether, a, b, shaped, have[:n], status[p:q])
-    same(U(4), value[VERSION * stride + p : VERSION * stride + q])
+    fill(U(4), value[VERSION * stride + p : VERSION * stride + q])
     copied(words[4 * CHUNK :], value[(SRC + 3) * stride + p : (SRC + 3) * stride + q])
     copied(words[5 * CHUNK :], value[(DST + 3) * stride + p : (DST + 3) * stride + q])
     third(c, value[PROTO * stride + p : PROTO * stride + q])
@@ -260,10 +261,7 @@ def decode_each(data, start, captured, linktype, decoder, k, which, first, strid
         status[p] = NOT_IP
         if linktype[f] != known:
             known = linktype[f]
-            how = 0
-            for i in range(0, len(links), LINK_WORDS):
-                if links[i] == known:
-                    how, header, where, fixed = links[i + 1], links[i + 2], links[i + 3], links[i + 4]
+            how, header, where, fixed = link_of(links, known)
         o = I(start[f])
         have = np.int64(captured[f]) - header
         if have < 24 or o + I(captured[f]) > end:  # so many, that a tag can be read; short frames are for the others

@@ -108,6 +108,8 @@ def test_quick__leaves_what_defensive_filters_may_match_to_it(mode, tmp_path) ->
         assert bool(quick) == quickly
         replay.play(system, tally, captures.frames(str(path), True, quick=quick), quick=quick)
         assert quick is None or quick.total().packets > 20_000
+        again = replay.quick_of(tally)
+        assert quick is None or again.given[0].table is quick.given[0].table  # of the next capture
         records = [line for line in log_of(system) if "EZD" in line]
         filters = test_dmd.shown(system), test_dmd.shown(system, "-f display")
         found.append((shown(tally), records, *filters, system.clock.now))

@@ -74,7 +74,7 @@ class Prepared(NamedTuple):
     replies: bytes  # by row: does a denied packet get an ICMP message?
     manner: discard.Manner
     trains: engine.Trains
-    tables: dict[tuple[int, ...], engine.MatchTable]  # by the filters that are active; see `parts`
+    tables: dict[tuple[int, ...], engine.MatchTable]  # by the rows that are asked; see `parts` and `quick`
     guard: Guard  # the defensive filters, asked before the others
 
 
@@ -323,9 +323,12 @@ def _with_all(prepared: Prepared) -> engine.RuleSet:
     if not guard.installed and not (in_force and in_force.timed):
         return rules
     filters, main = len(in_force.filters) if in_force else 0, prepared.rows[: guard.first]
-    every = [*defensive.every(guard), *_lowered(main, range(filters), filters)]
+    asked = (*range(filters), *range(guard.first, len(prepared.rows)))
+    if asked not in prepared.tables:  # one for all captures of a replay
+        every = [*defensive.every(guard), *_lowered(main, range(filters), filters)]
+        prepared.tables[asked] = engine.compile_rules(every, True)
     log = bytes(logs or bool(row.times) for logs, row in zip(rules.log, main, strict=False))
-    return engine.RuleSet(engine.compile_rules(every, True), rules.deny, log + b"\1" * len(guard.installed))
+    return engine.RuleSet(prepared.tables[asked], rules.deny, log + b"\1" * len(guard.installed))
 
 
 def settled(prepared: Prepared, counters: engine.Counters) -> tuple[Hits, ...]:
