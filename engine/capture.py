@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from engine.arrays import Array, Spare, blank, first_rows, of_octets, take, zeros
+from engine.arrays import Array, Spare, blank, first_rows, of_octets, zeros
 from engine.fields import COLUMNS
 from engine.kernels.walk import NO_TIME as NO_TIME
 
@@ -59,12 +59,11 @@ class Frames(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """Of a batch of n frames, those that are as nearly all are, decoded already; see engine.headers."""
+    """What the headers of a batch of n frames say, decoded already; see engine.headers."""
 
     value: Array  # u4[columns*n]
     status: Array  # u1[n]
-    rest: Array  # i4[...]  rows of the others
-    wide: bool  # whether there is IPv6
+    wide: bool  # whether there may be IPv6
 
 
 class Interface(NamedTuple):
@@ -91,13 +90,6 @@ def part(frames: Frames, first: int, last: int) -> Frames:
     start, captured, length, time, linktype = (column[first:last] for column in frames[1:6])
     return Frames(frames.data, start, captured, length, time, linktype, frames.number + first, last - first,
                   section=frames.section)  # fmt: skip
-
-
-def some(frames: Frames, rows: Array) -> Frames:
-    """The listed frames of a batch; their numbers are no longer those of the capture."""
-    start, captured, length, time, linktype = (take(column, rows) for column in frames[1:6])
-    number, count = frames.number, len(rows)
-    return Frames(frames.data, start, captured, length, time, linktype, number, count, section=frames.section)
 
 
 def within(frames: Frames, low: int, high: int) -> Iterator[Frames]:
@@ -171,6 +163,7 @@ class _Stream:
         self.data: Array = b""
         self.at = self.base = self.count = 0
         self.section: Section | None = None
+        self.tables: tuple[Any, ...] | None = None
 
     def more(self) -> bool:
         """Let go of what is done, and add at least as much as is left; False at the end of the file."""
@@ -207,6 +200,14 @@ class _Stream:
         self.octets = room[:end].toreadonly()
         self.data = of_octets(self.octets, self.compiled)
         return end > len(rest)
+
+    def rooms(self) -> tuple[Any, ...]:
+        """The tables of the kernels that decode, and room for them to work in."""
+        from engine.headers import decoder, others, turning
+
+        if self.tables is None:
+            self.tables = decoder(), turning(), others(BATCH)
+        return self.tables
 
     def need(self, octets: int) -> bool:
         """Whether that many octets are there, at the start of the file."""
@@ -265,36 +266,27 @@ class _DecodedBatch(_Batch):
     """The same with what Decoded says."""
 
     def __init__(self, stream: _Stream, smallest: int) -> None:
-        from engine.headers import decoder, turning
-
         super().__init__(stream, smallest)
         fresh = stream.spare.blank
-        self.value, self.status = fresh("u4", COLUMNS * self.most), fresh("u1", self.most)
-        self.rest, self.listed, self.wide = fresh("i4", self.most), 0, 0
-        self.tables = decoder(), turning()
+        self.value, self.status, self.wide = fresh("u4", COLUMNS * self.most), fresh("u1", self.most), 0
+        self.given = *stream.rooms(), self.columns, self.value, self.status
 
     def pcap(self, stream: _Stream, *way: int) -> tuple[int, int]:
         from engine.kernels.quick import decode_pcap
 
-        filled = (self.columns, self.value, self.status, self.rest)
-        self.count, at, why, self.listed, self.wide = decode_pcap(
-            stream.data, stream.at, *way, self.most, *self.tables, *filled
-        )
+        self.count, at, why, self.wide = decode_pcap(stream.data, stream.at, *way, self.most, *self.given)
         return at, why
 
     def pcapng(self, stream: _Stream, *way: Any) -> tuple[int, int]:
         from engine.kernels.quick import decode_pcapng
 
-        filled = (self.columns, self.value, self.status, self.rest)
-        self.count, at, why, self.listed, wide = decode_pcapng(
-            stream.data, stream.at, *way, self.count, self.most, *self.tables, *filled, self.listed
-        )
+        self.count, at, why, wide = decode_pcapng(stream.data, stream.at, *way, self.count, self.most, *self.given)
         self.wide |= wide
         return at, why
 
     def frames(self, stream: _Stream) -> Iterator[Frames]:
         rows = self.value if self.count == self.most else first_rows(self.value, self.count, self.most)
-        decoded = Decoded(rows, self.status[: self.count], self.rest[: self.listed], bool(self.wide))
+        decoded = Decoded(rows, self.status[: self.count], bool(self.wide))
         for frames in super().frames(stream):
             yield frames._replace(decoded=decoded)
 

@@ -14,11 +14,9 @@ from typing import NamedTuple, cast
 
 from engine.arrays import Array, as_array, blank, is_compiled, join, take, zeros
 from engine.build import frame_of, frames_of
-from engine.capture import Decoded, Frames, some
+from engine.capture import Frames
 from engine.fields import COLUMN, COLUMNS, FIELD, PARTIAL, STATUSES
 from engine.linktypes import LINKTYPES
-
-AHEAD = 24  # frames whose headers are asked of memory before they are read
 
 
 class Headers(NamedTuple):
@@ -100,51 +98,44 @@ def turning() -> tuple[Array, ...]:
     return tuple(blank(kind, n, True) for kind, n in kinds)
 
 
+def others(n: int) -> tuple[Array, ...]:
+    """Room for those of n frames that are not usual; for one thread."""
+    from engine.kernels.usual import PART
+
+    kinds = (("i4", n + 1), ("i8", 4 * PART), ("u4", (COLUMNS + 2) * PART), ("i4", 2 * PART), ("u1", PART))
+    return tuple(blank(kind, size, True) for kind, size in kinds)
+
+
 def decode(frames: Frames) -> Headers:
     """Read the headers of a batch, in the mode of its arrays."""
     if not is_compiled(frames.data):
-        return _decode_any(frames)
-    from engine.kernels.usual import scatter
-
+        return _decode_plain(frames)
     n = frames.count
-    value, status, rest, wide = frames.decoded or _decode_usual(frames)
-    if len(rest) == n:
-        return _decode_any(frames)
-    if len(rest):
-        others = _decode_any(some(frames, rest))
-        scatter(others.value, others.status, rest, len(rest), n, COLUMNS, value, status)
-        wide = wide or others.wide
-    return Headers(value, status, n, wide)
-
-
-def _decode_usual(frames: Frames) -> Decoded:
-    """Those frames that are as nearly all are."""
+    if frames.decoded is not None:
+        return Headers(frames.decoded.value, frames.decoded.status, n, frames.decoded.wide)
     from engine.kernels.usual import usual
 
+    value, status = zeros("u4", COLUMNS * n, True), blank("u1", n, True)
+    columns = frames.data, frames.start, frames.captured, frames.length, frames.linktype
+    wide = usual(*columns, decoder(), n, value, status, turning(), others(n))
+    return Headers(value, status, n, bool(wide))
+
+
+def _decode_plain(frames: Frames) -> Headers:
+    """The same in plain mode, pass after pass."""
+    from engine.kernels.decode import inner, ipv4, ipv6, link, transport
+
     n = frames.count
-    value, status, rest = zeros("u4", COLUMNS * n, True), blank("u1", n, True), blank("i4", n, True)
-    m, wide = usual(
-        frames.data, frames.start, frames.captured, frames.linktype, decoder(), n, value, status, rest, turning()
-    )  # fmt: skip
-    return Decoded(value, status, rest[:m], bool(wide))
-
-
-def _decode_any(frames: Frames) -> Headers:
-    """The same, pass after pass: of all kinds of frames."""
-    from engine.kernels.decode import any_is, inner, ipv4, ipv6, link, transport
-
-    compiled, n = is_compiled(frames.data), frames.count
-    value, status = zeros("u4", COLUMNS * n, compiled), zeros("u1", n, compiled)
-    net, upper, limit = (blank("i8", n, compiled) for _ in range(3))
-    ether = blank("i4", n, compiled)
+    value, status, ether = zeros("u4", COLUMNS * n, False), zeros("u1", n, False), zeros("i4", n, False)
+    net, upper, limit = (zeros("i8", n, False) for _ in range(3))
     data, start, captured, length = frames.data, frames.start, frames.captured, frames.length
-    ahead = AHEAD if compiled else 0
-    link(data, start, captured, frames.linktype, _links(compiled), ahead, n, net, ether, upper, value, status)
+    link(data, start, captured, frames.linktype, _links(False), n, net, ether, upper, value, status)
     inner(data, start, captured, n, net, ether, status)
     ipv4(data, start, captured, length, net, ether, n, upper, limit, value, status)
     ipv6(data, start, captured, length, net, ether, n, upper, limit, value, status)
-    transport(data, upper, limit, _layout(compiled), n, value, status)
-    return Headers(value, status, n, bool(any_is(value, COLUMN["version"] * n, n, 6)))
+    transport(data, upper, limit, _layout(False), n, value, status)
+    version = COLUMN["version"] * n
+    return Headers(value, status, n, 6 in value[version : version + n])
 
 
 def carried(frames: Frames) -> tuple[Array, Array]:
@@ -156,7 +147,7 @@ def carried(frames: Frames) -> tuple[Array, Array]:
     value, status = blank("u4", COLUMNS * n, compiled), blank("u1", n, compiled)
     net, upper, ether = blank("i8", n, compiled), blank("i8", n, compiled), blank("i4", n, compiled)
     data, start, captured = frames.data, frames.start, frames.captured
-    link(data, start, captured, frames.linktype, _links(compiled), 0, n, net, ether, upper, value, status)
+    link(data, start, captured, frames.linktype, _links(compiled), n, net, ether, upper, value, status)
     inner(data, start, captured, n, net, ether, status)
     return net, ether
 
@@ -169,7 +160,7 @@ def packet_of(frames: Frames, p: int) -> bytes:
     one = frames_of([(0, frame)], int(frames.linktype[p]))
     net, upper = zeros("i8", 1, False), zeros("i8", 1, False)
     value, status, ether = zeros("u4", COLUMNS, False), zeros("u1", 1, False), zeros("i4", 1, False)
-    link(one.data, one.start, one.captured, one.linktype, _links(False), 0, 1, net, ether, upper, value, status)
+    link(one.data, one.start, one.captured, one.linktype, _links(False), 1, net, ether, upper, value, status)
     inner(one.data, one.start, one.captured, 1, net, ether, status)
     return frame[net[0] :]
 

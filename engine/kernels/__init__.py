@@ -82,19 +82,19 @@ class Kernel(Inner):
             return self.plain(*arguments)
         if self.machine is not None:
             return self.machine(*arguments)
-        found = self.objects.get(arguments)
-        return found(arguments) if found is not None else self.compiled()(*arguments)
+        found = self.objects.call(arguments)
+        return found[0] if found is not None else self.compiled()(*arguments)
 
     def _compiled(self) -> Any:
         """The same, kept on disk: numba compiles the values of globals and the functions of other files into the code
         and yet notices on disk only a change of the file. So both become part of the name under which it is kept."""
         from numba import njit
 
-        from engine.kernels.objects import lessons
+        from engine.kernels.objects import FORM, lessons
 
         _listen()
         linked = _linked(self.plain)
-        linked.__qualname__ = f"{self.__name__}_{crc32((self.made_of + lessons()).encode()):08x}"
+        linked.__qualname__ = f"{self.__name__}_{crc32(repr((FORM, self.made_of, lessons())).encode()):08x}"
         return njit(cache=True, nogil=True)(linked)
 
 

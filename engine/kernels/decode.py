@@ -14,7 +14,6 @@ Columns of `value` (u4[columns*n]) are those of engine.fields.
 
 from engine.fields import COLUMN, COMPLETE, FIELD, FRAGMENT, MALFORMED, NOT_IP, PARTIAL, TRUNCATED
 from engine.kernels import kernel
-from engine.kernels.ahead import CACHE_LINE, prefetch
 from engine.linktypes import ETHERTYPE, FAMILY, FIXED, IPV4, IPV6, NFLOG, NIBBLE, PPP, RADIOTAP, WIFI
 
 CUT = -1
@@ -38,20 +37,16 @@ NO_FLAGS = FIELD["tcp_flags"].unknown
 
 
 @kernel
-def link(data, start, captured, linktype, links, ahead, n, net, ether, upper, value, status):
+def link(data, start, captured, linktype, links, n, net, ether, upper, value, status):
     """Find the packet in each frame, and set everything that later passes may leave unknown.
 
     data      u1[b]     start    i8[n]    captured  u4[n]    linktype  i4[n]
     links     i4[5*k]   rows of engine.linktypes
-    ahead     how many frames before they are reached to ask memory for their headers; 0 not at all
     status    u1[n]     NOT_IP or TRUNCATED, until a later pass knows better
     """
     known = -1
     how = header = where = fixed = 0
     for p in range(n):
-        if ahead and p + ahead < n:
-            prefetch(data, start[p + ahead])
-            prefetch(data, start[p + ahead] + CACHE_LINE)
         value[PROTO * n + p] = NO_PROTO
         value[SRC_PORT * n + p] = NO_PORT
         value[DST_PORT * n + p] = NO_PORT
@@ -373,12 +368,3 @@ def transport(data, upper, limit, layout, n, value, status):
         value[OPAQUE * n + p] = opaque
         if have < layout[i]:
             status[p] = PARTIAL
-
-
-@kernel
-def any_is(value, at, n, wanted):
-    """Whether one of n values from `at` is `wanted`.    value  u4[columns*n]"""
-    found = False
-    for p in range(n):
-        found |= value[at + p] == wanted
-    return found

@@ -3,7 +3,8 @@
 To import numba and let it find a kernel in its own cache takes a third of a second and ten milliseconds a kernel, for
 machine code that is there already. So what it has compiled is kept here once more, as the object file it is, and loaded
 by llvmlite, which numba stands on. What a function of numba's takes is flat: of an array seven words, of a tuple its
-members, before them where the result goes and where an error would (numba.core.callconv, CPUCallConv).
+members, before them where the result goes and where an error would (numba.core.callconv, CPUCallConv). Beside it
+stands an entry, which takes that from memory, and what there is to know of an array from the array itself.
 
 Anything that is not quite as expected is left to numba: an argument of another kind, a platform without ELF, a folder
 that cannot be written. A process that has imported numba uses numba: its calls are quicker.
@@ -14,26 +15,28 @@ import json
 import os
 import struct
 import sys
+from array import array
+from ast import literal_eval
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from numpy import ndarray
+from numpy import dtype, ndarray, zeros
 
-FORM = 1  # of what stands in a file; another one is not read
-ENOUGH = 20_000  # calls after which the quicker ones of numba would have paid for importing it
-_WORD, _POINTER = ctypes.c_ssize_t, ctypes.c_void_p
-_ARRAY = (_POINTER, _POINTER, _WORD, _WORD, _POINTER, _WORD, _WORD)  # owner, parent, items, octets, data, shape, stride
+FORM = 3  # of what stands in a file; another one is not read
+ENOUGH = 60_000  # calls after which the quicker ones of numba would have paid for importing it
+_INT, _POINTER = ctypes.c_int64, ctypes.c_void_p
 _INTS = {f"{'|' if bits == 8 else '<'}{sign}{bits // 8}": getattr(ctypes, f"c_{'u' * (sign == 'u')}int{bits}")
          for bits in (8, 16, 32, 64) for sign in "iu"} | {"|b1": ctypes.c_bool}  # fmt: skip
 _WITHOUT_RESULT = -2  # a status of CPUCallConv that is no error, as 0 is
 
 _calls = [0]
-Call = Callable[[tuple[Any, ...]], Any]
+Call = Callable[[Any], Any]  # takes a row of words
 _loading = Lock()  # threads may be the first to call a kernel
 
 
@@ -45,20 +48,24 @@ class Objects:
         self.loaded: dict[object, Call | None] = {}
         self.digest = ""
 
-    def get(self, arguments: tuple[Any, ...]) -> Call | None:
-        """What does the call; None where it is for numba."""
+    def call(self, arguments: tuple[Any, ...]) -> tuple[Any] | None:
+        """What it gives, as the one member of a tuple; None where it is for numba."""
         _calls[0] += 1
-        if sys.modules.get("numba") or _calls[0] > ENOUGH:
+        if sys.modules.get("numba") or _calls[0] > ENOUGH or not _as_expected:
             return None
-        key = _key(arguments)
+        kinds: list[object] = []
+        words: list[int] = [0, 0]
+        _take_apart(arguments, kinds, words)
+        key = tuple(kinds)
         if key not in self.loaded:
             with _loading:
                 self.loaded[key] = self.loaded.get(key) or self._find(tuple(map(_kind, arguments)))
-        return self.loaded[key]
+        call = self.loaded[key]
+        return None if call is None else (call(array("q", words)),)
 
     def _find(self, kinds: tuple[object, ...]) -> Call | None:
         with suppress(OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError):
-            return _load(self._path(kinds).read_bytes(), kinds) if None not in kinds else None
+            return _load(self._path(kinds).read_bytes()) if None not in kinds else None
         return None
 
     def keep(self, made: Any) -> None:
@@ -119,16 +126,26 @@ _CONTIGUOUS, _ALIGNED, _WRITABLE = 0x1, 0x100, 0x400  # flags of an array (numpy
 _FLAGS = _CONTIGUOUS | _ALIGNED | _WRITABLE
 
 
-def _key(arguments: tuple[Any, ...]) -> tuple[object, ...]:
-    """What tells kinds of arguments apart, soon found."""
-    return tuple(
-        [
-            (each.dtype.char, each.flags.num & _FLAGS) if type(each) is ndarray and each.ndim == 1
-            else _key(each) if type(each) is tuple
-            else type(each)
-            for each in arguments
-        ]
-    )  # fmt: skip
+def _take_apart(arguments: tuple[Any, ...], kinds: list[object], words: list[int]) -> None:
+    """What tells the kinds of arguments apart, soon found, and a word for each: a number, or where an array is."""
+    for each in arguments:
+        kind = type(each)
+        if kind is ndarray:
+            kinds += (each.dtype.char, each.flags.num & _FLAGS, each.ndim)
+            words.append(id(each))
+        elif kind is tuple:
+            kinds.append(len(each))
+            _take_apart(each, kinds, words)
+        else:
+            kinds.append(kind)
+            words.append(each if kind is int else _signed(each))
+
+
+def _signed(number: Any) -> int:
+    """The word that a number of numpy's is; 0 for what is none, and no kernel takes."""
+    with suppress(TypeError, ValueError):
+        return (int(number) + (1 << 63)) % (1 << 64) - (1 << 63)
+    return 0
 
 
 def _kind(argument: Any) -> object:
@@ -160,41 +177,69 @@ def _kind_of_type(of: Any) -> object:
     raise ValueError(of)
 
 
-def _flat(arguments: tuple[Any, ...], words: list[Any]) -> list[Any]:
-    """The words of arguments behind those given, as `_types` has their types."""
-    for each in arguments:
-        if type(each) is ndarray:
-            size = each.size
-            words += (None, None, size, each.itemsize, _address(each), size, each.strides[0])
-        elif type(each) is tuple:
-            _flat(each, words)
+# Where an array of numpy's has the address of its data, of its shape and of its strides (numpy/ndarraytypes.h).
+_DATA = object.__basicsize__
+_SHAPE, _STRIDES = _DATA + 2 * ctypes.sizeof(_POINTER), _DATA + 3 * ctypes.sizeof(_POINTER)
+
+
+def _agrees(sample: Any) -> bool:
+    """Whether that is where these are."""
+    data, shape, strides = (_INT.from_address(id(sample) + at).value for at in (_DATA, _SHAPE, _STRIDES))
+    if data != sample.ctypes.data or not shape or not strides:
+        return False
+    return (_INT.from_address(shape).value, _INT.from_address(strides).value) == (*sample.shape, *sample.strides)
+
+
+_as_expected = ctypes.sizeof(_POINTER) == 8 and _agrees(zeros(6, "u4")[1::2])
+
+
+def _each(kinds: Any) -> Iterator[str]:
+    """The kinds of arguments, of which those in tuples have words of their own."""
+    for kind in kinds:
+        if isinstance(kind, tuple):
+            yield from _each(kind)
         else:
-            words.append(int(each))
-    return words
+            yield kind
 
 
-_DATA = 2 * ctypes.sizeof(_POINTER)  # where an array object has the address of its data (numpy/ndarraytypes.h)
+def _entry(kinds: Any) -> bytes:
+    """The object file of a function of two addresses: of a function of numba's that takes arguments of these kinds,
+    and of the words it is called with."""
+    from llvmlite import binding, ir
+
+    word, octets = ir.IntType(64), ir.IntType(8).as_pointer()
+    module = ir.Module()
+    module.triple = binding.get_process_triple()
+    function = ir.Function(module, ir.FunctionType(ir.IntType(32), [word, word.as_pointer()]), "entry")
+    builder = ir.IRBuilder(function.append_basic_block())
+
+    def load(address: Any) -> Any:
+        return builder.load(builder.inttoptr(address, word.as_pointer()))
+
+    given = builder.ptrtoint(function.args[1], word)
+    words = (load(builder.add(given, word(8 * at))) for at in count())
+    arguments = [builder.inttoptr(next(words), octets) for _ in range(2)]  # for the result and an error
+    for kind in _each(kinds):
+        value = next(words)
+        if kind.startswith("["):  # owner, parent, items, octets of an item, data, shape, stride
+            size, stride = (load(load(builder.add(value, word(at)))) for at in (_SHAPE, _STRIDES))
+            nobody, data = octets(None), builder.inttoptr(load(builder.add(value, word(_DATA))), octets)
+            arguments += nobody, nobody, size, word(dtype(literal_eval(kind)[0]).itemsize), data, size, stride
+        else:
+            wanted = ir.IntType(8 * ctypes.sizeof(_INTS[kind]))
+            arguments.append(value if wanted == word else builder.trunc(value, wanted))
+    kernel = ir.FunctionType(ir.IntType(32), [each.type for each in arguments]).as_pointer()
+    builder.ret(builder.call(builder.inttoptr(function.args[0], kernel), arguments))
+    return bytes(_machine().emit_object(binding.parse_assembly(str(module))))
 
 
-def _address(array: Any) -> int | None:
-    return _POINTER.from_address(id(array) + _DATA).value  # five times as quick as asking the array
+def _machine() -> Any:
+    """This machine, as llvmlite compiles and loads for it."""
+    from llvmlite import binding
 
-
-_sample = ndarray(1, "u1")
-if _address(_sample) != _sample.ctypes.data:  # a Python whose objects begin otherwise
-
-    def _address(array: Any) -> int | None:
-        return int(array.ctypes.data)
-
-
-def _types(kind: Any) -> Iterator[Any]:
-    if isinstance(kind, tuple):
-        for each in kind:
-            yield from _types(each)
-    elif kind.startswith("["):
-        yield from _ARRAY
-    else:
-        yield _INTS[kind]
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding.Target.from_default_triple().create_target_machine(jit=True)
 
 
 def _file(made: Any) -> bytes:
@@ -204,14 +249,16 @@ def _file(made: Any) -> bytes:
     result = made.signature.return_type
     members = () if result is types.none else tuple(getattr(result, "types", None) or (result,))
     code: bytes = made.library._get_compiled_object()
+    entry = _entry(tuple(map(_kind_of_type, made.signature.args)))
     head = {
         "symbol": made.fndesc.llvm_func_name,
         "result": [_kind_of_type(each) for each in members],
         "single": bool(members) and not isinstance(result, types.BaseTuple),
         "unresolved": [name for name in _undefined(code) if name.startswith(("NRT_", "numba_"))],
-        "digest": blake2b(code).hexdigest(),
+        "entry": len(code),
+        "digest": blake2b(code + entry).hexdigest(),
     }
-    return json.dumps(head).encode() + b"\n" + code
+    return json.dumps(head).encode() + b"\n" + code + entry
 
 
 def _undefined(code: bytes) -> Iterator[str]:
@@ -233,7 +280,7 @@ def _undefined(code: bytes) -> Iterator[str]:
 _engines: list[Any] = []  # for ever, for their code may be running
 
 
-def _load(octets: bytes, kinds: tuple[object, ...]) -> Call:
+def _load(octets: bytes) -> Call:
     """A function that calls what a file holds. Raises ValueError for one that is damaged."""
     line, _, code = octets.partition(b"\n")
     head = json.loads(line)
@@ -241,30 +288,30 @@ def _load(octets: bytes, kinds: tuple[object, ...]) -> Call:
         raise ValueError("damaged")
     from llvmlite import binding
 
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
+    machine = _machine()
     for name in head["unresolved"]:  # what counts references to arrays that have none, or tells of errors
         if not binding.address_of_symbol(name):
             binding.add_symbol(name, ctypes.cast(ctypes.CDLL(None).abort, _POINTER).value)
-    machine = binding.Target.from_default_triple().create_target_machine(jit=True)
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
-    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    for each in (code[: head["entry"]], code[head["entry"] :]):
+        engine.add_object_file(binding.ObjectFileRef.from_data(each))
     engine.finalize_object()
     _engines.append(engine)
     address = engine.get_function_address(head["symbol"])
-    types = [each for kind in kinds for each in _types(kind)]
-    function = ctypes.CFUNCTYPE(ctypes.c_int32, _POINTER, _POINTER, *types)(address)
+    enter = ctypes.CFUNCTYPE(ctypes.c_int32, _INT, _INT)(engine.get_function_address("entry"))
     fields = [(f"r{at}", _INTS[kind]) for at, kind in enumerate(head["result"])] or [("r0", _POINTER)]
     result = type("Result", (ctypes.Structure,), {"_fields_": fields})
     names, single, nothing = [name for name, _ in fields], head["single"], not head["result"]
+    addressof = ctypes.addressof
 
-    def call(arguments: tuple[Any, ...]) -> Any:
-        out, error = result(), _POINTER()
-        status = function(*_flat(arguments, [ctypes.byref(out), ctypes.byref(error)]))
+    def call(words: Any) -> Any:
+        out, error = result(), _INT()
+        words[0], words[1] = addressof(out), addressof(error)
+        status = enter(address, words.buffer_info()[0])
         if status not in (0, _WITHOUT_RESULT):
             raise RuntimeError(f"a kernel has failed, with status {status}")
         if nothing:
             return None
-        return out.r0 if single else tuple(getattr(out, name) for name in names)
+        return out.r0 if single else tuple([getattr(out, name) for name in names])
 
     return call

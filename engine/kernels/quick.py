@@ -29,7 +29,7 @@ from engine.kernels import inner, kernel
 from engine.kernels.ahead import copy_octets, word
 from engine.kernels.journey import DENIED, FORWARD, IN, LOOP, NONE, OUT, PERMITTED, UNFILTERED
 from engine.kernels.passes import fill, run
-from engine.kernels.usual import CHUNK, FILLED, I, decode_usual
+from engine.kernels.usual import CHUNK, FILLED, I, decode_others, decode_usual
 from engine.kernels.vectors import search
 from engine.kernels.walk import FULL, MORE, MOST_CAPTURED, NO_TIME, UNTIMED, walk_pcap, walk_pcapng
 
@@ -383,13 +383,20 @@ def decode_chunk(data, frames, first, k, decoder, n, value, status, rest, m, tur
     return m + more, wide
 
 
+@inner
+def decode_rest(data, frames, decoder, m, n, value, status, others):
+    """Decode what was listed; returns whether one of these is IPv6."""
+    start, captured, length, _, linktype = frames
+    return decode_others(data, (start, captured, length, linktype), decoder, m, n, value, status, others)
+
+
 @kernel
 def decode_pcap(
-    data, at, big, swapped, scale, header, fcs, carries, ahead, n, decoder, turning, frames, value, status, rest,
+    data, at, big, swapped, scale, header, fcs, carries, ahead, n, decoder, turning, others, frames, value, status,
 ):  # fmt: skip
-    """Walk and decode at most n records of a pcap; returns (frames, stopped at, why, how many are listed, any IPv6).
+    """Walk and decode at most n records of a pcap; returns (frames, stopped at, why, whether there may be IPv6).
 
-    frames as in walk_pcap; value u4[COLUMNS*n], status, rest as in `usual`; the rest as in walk_pcap.
+    frames as in walk_pcap; value u4[COLUMNS*n], status as in `usual`; the rest as in walk_pcap.
     """
     done = m = wide = 0
     why = FULL
@@ -400,18 +407,19 @@ def decode_pcap(
             start[done:], captured[done:], length[done:], time[done:], linktype[done:],
         )  # fmt: skip
         if k:
-            m, six = decode_chunk(data, frames, done, k, decoder, n, value, status, rest, m, turning)
+            m, six = decode_chunk(data, frames, done, k, decoder, n, value, status, others[0], m, turning)
             wide |= six
             done += k
-    return done, at, why, m, wide
+    wide |= decode_rest(data, frames, decoder, m, n, value, status, others)
+    return done, at, why, wide
 
 
 @kernel
 def decode_pcapng(
-    data, at, big, interface, interfaces, ahead, done, n, decoder, turning, frames, value, status, rest, m
+    data, at, big, interface, interfaces, ahead, done, n, decoder, turning, others, frames, value, status
 ):
-    """The same for packet blocks of a pcapng, behind the `done` frames there are, m of them listed."""
-    wide = 0
+    """The same for packet blocks of a pcapng, behind the `done` frames there are."""
+    m = wide = 0
     before = np.int64(0)  # not a constant, or the walk would be compiled for it
     why = FULL
     start, captured, length, time, linktype = frames
@@ -421,10 +429,11 @@ def decode_pcapng(
             start[done:], captured[done:], length[done:], time[done:], linktype[done:],
         )  # fmt: skip
         if k:
-            m, six = decode_chunk(data, frames, done, k, decoder, n, value, status, rest, m, turning)
+            m, six = decode_chunk(data, frames, done, k, decoder, n, value, status, others[0], m, turning)
             wide |= six
             done += k
-    return done, at, why, m, wide
+    wide |= decode_rest(data, frames, decoder, m, n, value, status, others)
+    return done, at, why, wide
 
 
 SPAN = 400 * 86_400  # seconds that frames of one capture are taken to lie apart, at most

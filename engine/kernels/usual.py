@@ -1,8 +1,8 @@
-"""Frames as nearly all are, decoded without waiting; and rows moved between a batch and a part of it.
+"""Frames as nearly all are, decoded without waiting; and the others, as decode.py has them.
 
 The frames: a link header with an ethertype or none at all, at most one VLAN tag; IPv4 without options, or IPv6
 without extensions; whole, not a fragment, and with all of the upper-layer header that rules can test. All others are
-listed, for the passes of decode.py, which mean the same: this file may only be faster. For compiled mode only.
+listed, and given to the passes of decode.py, which mean the same: this file may only be faster. For compiled mode only.
 
 IPv4 is decoded CHUNK frames at a time: where each packet begins, then its header turned into words, then loops over
 columns, none of which has a branch to be foreseen wrongly. What these do not take goes frame by frame.
@@ -11,8 +11,10 @@ Arrays that travel together are tuples:
     decoder  links i4[5*k], layout i4[5*512], see decode.py; shapes u4[1 + 2*k]: what holds of most IPv4 protocols,
              then numbers of others and what holds of them, see `shape`; wanted: KINDS and FLAGS for the columns of ICMP
              and TCP, LENGTHS for those nobody but reports asks for; the others are filled in always
-    turning  at i8[CHUNK], where packets begin; have i4[CHUNK], octets of them; words u4[WORDS*CHUNK], of their headers;
-             odd, six i4[CHUNK], the frames that are not taken; wides i4[CHUNK], the rows of IPv6
+    turning  room to work in: at i8[CHUNK], where packets begin; have i4[CHUNK], octets of them; words u4[WORDS*CHUNK],
+             of their headers; odd, six i4[CHUNK], the frames that are not taken; wides i4[CHUNK], the rows of IPv6
+    others   room to work in: rest i4[n + 1], the frames listed; for PART of them places i8[4*PART],
+             words u4[(COLUMNS + 2)*PART], kinds i4[2*PART], status u1[PART]
 """
 
 # mypy: disable-error-code="no-untyped-def,assignment"
@@ -20,9 +22,10 @@ Arrays that travel together are tuples:
 
 import numpy as np
 
-from engine.fields import COLUMN, COMPLETE, FIELD, NOT_IP
+from engine.fields import COLUMN, COLUMNS, COMPLETE, FIELD, NOT_IP
 from engine.kernels import inner, kernel
-from engine.kernels.decode import LAYOUT_WORDS, LINK_WORDS
+from engine.kernels.decode import LAYOUT_WORDS, LINK_WORDS, ipv4, ipv6, link, transport
+from engine.kernels.decode import inner as within
 from engine.kernels.passes import fill
 from engine.kernels.turn import LANES, OCTETS, turn
 from engine.linktypes import ETHERTYPE, FIXED, IPV4, IPV6, NIBBLE
@@ -42,6 +45,7 @@ WANTED = {TYPE: KINDS, CODE: KINDS, TCP_FLAGS: FLAGS, CONNECT: FLAGS}
 WANTED |= {IDENTIFICATION: LENGTHS, IP_LENGTH: LENGTHS, UPPER: LENGTHS}
 
 CHUNK = 1024
+PART = 256
 WORDS = OCTETS // 4
 MANY = 4  # one in so many frames with a tag is worth a second reading of all
 BEFORE = 4  # octets in front of a packet that are read with it: they end with the ethertype
@@ -371,26 +375,46 @@ def decode_usual(data, start, captured, linktype, decoder, n, first, stride, val
     return m, wide
 
 
+@inner
+def decode_others(data, frames, decoder, m, n, value, status, others):
+    """Decode the m frames that are listed; returns whether one of them is IPv6."""
+    start, captured, length, linktype = frames
+    links, layout, _, _ = decoder
+    rest, places, words, kinds, of_part = others
+    wide = 0
+    for first in range(0, m, PART):
+        k = min(PART, m - first)
+        begin, net, upper, limit = places[:k], places[k : 2 * k], places[2 * k : 3 * k], places[3 * k : 4 * k]
+        have, had, part = words[:k], words[k : 2 * k], words[2 * k : (2 + COLUMNS) * k]
+        kind, ether = kinds[:k], kinds[k : 2 * k]
+        for i in range(k):
+            p = rest[first + i]
+            begin[i] = start[p]
+            have[i] = captured[p]
+            had[i] = length[p]
+            kind[i] = linktype[p]
+        fill(U(0), part)
+        link(data, begin, have, kind, links, k, net, ether, upper, part, of_part)
+        within(data, begin, have, k, net, ether, of_part)
+        ipv4(data, begin, have, had, net, ether, k, upper, limit, part, of_part)
+        ipv6(data, begin, have, had, net, ether, k, upper, limit, part, of_part)
+        transport(data, upper, limit, layout, k, part, of_part)
+        for i in range(k):
+            status[rest[first + i]] = of_part[i]
+            wide |= np.int64(part[VERSION * k + i] == U(6))
+        for c in range(COLUMNS):
+            for i in range(k):
+                value[c * n + rest[first + i]] = part[c * k + i]
+    return wide
+
+
 @kernel
-def usual(data, start, captured, linktype, decoder, n, value, status, rest, turning):
-    """Decode the usual frames and list the rest; returns (how many are listed, how many are IPv6).
+def usual(data, start, captured, length, linktype, decoder, n, value, status, turning, others):
+    """Decode frames; returns whether there may be IPv6 among them.
 
-    data  u1[b]    start  i8[n]    captured  u4[n]    linktype  i4[n]
-    value   u4[columns*n]  0 where it is not one of `filled`; what is decoded is filled in as the passes would, and rows
-                           of frames that are listed have anything in them
-    status  u1[n]          NOT_IP for those    rest  i4[n + 1]
+    data  u1[b]    start  i8[n]    captured, length  u4[n]    linktype  i4[n]
+    value   u4[columns*n]  0 where it is not one of FILLED; the rest is filled in as the passes would
+    status  u1[n]
     """
-    return decode_usual(data, start, captured, linktype, decoder, n, 0, n, value, status, rest, turning)
-
-
-@kernel
-def scatter(part, of_part, rest, m, n, columns, value, status):
-    """Put the rows of m listed packets where they belong.
-
-    part   u4[columns*m]    of_part  u1[m]    rest  i4[m]    value  u4[columns*n]    status  u1[n]
-    """
-    for i in range(m):
-        status[rest[i]] = of_part[i]
-    for c in range(columns):
-        for i in range(m):
-            value[c * n + rest[i]] = part[c * m + i]
+    m, wide = decode_usual(data, start, captured, linktype, decoder, n, 0, n, value, status, others[0], turning)
+    return wide | decode_others(data, (start, captured, length, linktype), decoder, m, n, value, status, others)

@@ -179,7 +179,7 @@ def test_kernels__no_reference_counts_inside_loops():
     import engine
 
     engine.warm()
-    for kernel in (decode.transport, classify.first_match):
+    for kernel in (decode.link, classify.first_match):
         fresh = njit(nogil=True)(kernel.plain)  # what comes from disk cannot be inspected
         (signature,) = kernel.machine.signatures
         fresh.compile(signature)
