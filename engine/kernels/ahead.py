@@ -11,6 +11,10 @@ def prefetch(data: Any, at: int) -> None:
     """Ask for the cache line of data[at], which need not exist. Changes nothing but the time it takes."""
 
 
+def read(data: Any, at: int) -> None:
+    """Read data[at], which must exist, and do nothing with it."""
+
+
 def chunk(source: Any, start: int, target: Any, to: int) -> None:
     """Copy 32 octets, source[start:] to target[to:], which both arrays must have; they do not overlap."""
     for k in range(CHUNK):
@@ -51,6 +55,7 @@ def word(data: Any, at: int, big: int) -> int:
 def teach() -> None:
     """Tell numba what these are in machine code."""
     _teach_prefetch()
+    _teach_read()
     _teach_chunk()
     _teach_copy()
     _teach_word()
@@ -104,6 +109,28 @@ def _teach_prefetch() -> None:
         return types.void(data, types.int64), code
 
     @overload(prefetch)
+    def _(data, at):  # type: ignore[no-untyped-def]  # numba compares names and annotations
+        return lambda data, at: machine(data, at)
+
+
+def _teach_read() -> None:
+    """A load into a register of which the compiler cannot know that nobody wants it."""
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic, overload
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def machine(context: Any, data: Any, at: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            octet = builder.load(builder.gep(array.data, [arguments[1]]))
+            nothing = ir.FunctionType(ir.VoidType(), [ir.IntType(64)])
+            builder.asm(nothing, "", "r", [builder.zext(octet, ir.IntType(64))], side_effect=True)
+            return context.get_dummy_value()
+
+        return types.void(data, types.int64), code
+
+    @overload(read)
     def _(data, at):  # type: ignore[no-untyped-def]  # numba compares names and annotations
         return lambda data, at: machine(data, at)
 

@@ -149,14 +149,16 @@ def lines(v, top, edges, entry, out, todo):
 @inner
 def wide_words(v, n, nodes, bucket, small, root, out, todo):
     """For addresses beyond 32 bits: down a tree of 64-bit words. root: a node, or a number; small: bucket in u4."""
+    if root < I(NODE):
+        for i in range(len(out)):
+            out[i] = U(root) if (v[i] | v[n + i] | v[2 * n + i]) != U(0) else out[i]
+        return
     deep = 0
     for i in range(len(out)):
         todo[deep] = U(i)
         deep += np.int64((v[i] | v[n + i] | v[2 * n + i]) != U(0))
     for q in range(deep):
         out[I(todo[q])] = U(root)
-    if root < I(NODE):
-        return
     while deep > 0:
         still = 0
         for q in range(deep):

@@ -3,8 +3,8 @@
 # mypy: disable-error-code="no-untyped-def"
 # A kernel has no types but those its docstring gives: they are two for every array.
 
-from engine.kernels import kernel
-from engine.kernels.ahead import CACHE_LINE, prefetch, word
+from engine.kernels import inner, kernel
+from engine.kernels.ahead import CACHE_LINE, prefetch, read, word
 
 #: The most octets of one frame a capture holds, as libpcap and Wireshark have it (MAXIMUM_SNAPLEN).
 MOST_CAPTURED = 262_144
@@ -23,10 +23,26 @@ BLOCK_SHORT = 7  # block too short for what it says it holds
 NO_INTERFACE = 8  # packet of an interface nobody described
 UNTIMED = 9  # a frame without a time, where every frame must have one
 
+WINDOW = 1 << 16  # octets; what Linux maps of a file when a page of it is missed (fault_around_bytes)
 INTERFACE_WORDS = 6  # of a row of `interface`: linktype, snap length, ticks a second, and see walk_pcapng
 
 NO_TIME = -(2**63)  # of a frame whose capture gives it none
 FIRST_SECOND, LAST_SECOND = -9_223_372_036, 9_223_372_035  # what 64 bits of nanoseconds can hold
+
+
+@inner
+def ask(data, asked, until):
+    """Ask memory for what lies before `until`, from `asked` on; returns how far it has been asked for.
+
+    Asking does nothing where a page of a file is not mapped yet, and the system maps WINDOW octets at a time: so an
+    octet of each window is read.
+    """
+    while asked < until:
+        if asked % WINDOW < CACHE_LINE:
+            read(data, asked)
+        prefetch(data, asked)
+        asked += CACHE_LINE
+    return asked
 
 
 @kernel
@@ -51,10 +67,7 @@ def walk_pcap(data, at, big, swapped, scale, header, fcs, carries, ahead, n, sta
         if at + header > end:
             return p, at, MORE
         if ahead:
-            until = min(at + ahead, end)
-            while asked < until:
-                prefetch(data, asked)
-                asked += CACHE_LINE
+            asked = ask(data, asked, min(at + ahead, end))
         second = word(data, at, big)
         fraction = word(data, at + 4, big)
         have = word(data, at + 8, big)
@@ -94,10 +107,7 @@ def walk_pcapng(data, at, big, interface, interfaces, ahead, p, n, start, captur
     asked = at
     while at + 12 <= end:
         if ahead:
-            until = min(at + ahead, end)
-            while asked < until:
-                prefetch(data, asked)
-                asked += CACHE_LINE
+            asked = ask(data, asked, min(at + ahead, end))
         kind = word(data, at, big)
         if kind == 0x0A0D0D0A:
             return p, at, SECTION
