@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Frames handed out at a time. Columns of that many stay in a core's cache, and lie an odd number of cache lines
 #: apart, so that the columns of one packet do not fight for the same place in it.
-BATCH = 16_368
+BATCH = 32_752
 GATHER = 65_536  # octets to have before looking at them again
 ROOM = 1 << 21  # octets to ask a file for at once: many, and yet they stay in the cache
 AHEAD = 8192  # octets memory is asked for before the walk reaches them; 4 to 16 KiB are equally good

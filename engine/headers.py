@@ -186,7 +186,7 @@ def columns_of(names: Iterable[str]) -> Array:
 
 def select_columns(headers: Headers, rows: Array, count: int, columns: Array) -> Headers:
     """The same, of which only these columns are filled in."""
-    from engine.kernels.journey import gather_columns
+    from engine.kernels.columns import gather_columns
 
     value, status = blank("u4", COLUMNS * count, True), blank("u1", count, True)
     gather_columns(headers.value, headers.status, rows, headers.count, count, columns, value, status)

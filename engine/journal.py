@@ -86,11 +86,13 @@ def list_told(
 
     legs = judgement.legs
     compiled = is_compiled(legs[0].packet)
+    tell = [as_array(of.log if of else b"", "u1", compiled) for of in (simulate, block, rules)]
+    if not any(of.any() if compiled else any(of) for of in tell):
+        return Journal(*(blank(made, 0, compiled) for made in ("u1", "i4", "i4", "u1")), 0)
     most = sum(leg.count for leg in legs) * len(KINDS)
     leg, kind = blank("u1", most, compiled), blank("u1", most, compiled)
     packet, rule = blank("i4", most, compiled), blank("i4", most, compiled)
     given = [value for each in legs for value in (each.packet, each.simulate, each.block, each.rule, each.count)]
-    tell = [as_array(of.log if of else b"", "u1", compiled) for of in (simulate, block, rules)]
     n = told(*given, *tell, leg, packet, rule, kind)
     return Journal(leg[:n], packet[:n], rule[:n], kind[:n], n)
 

@@ -117,8 +117,9 @@ def _tabulate(headers: Headers) -> None:
     from engine.kernels.columns import addresses, narrowed
 
     n = headers.count
-    narrowed(headers.value, 0, n, 1, headers.status, numpy.empty(n, "u2"), blank("u1", n, True))
-    addresses(headers.value, 0, n, blank("u1", 16 * n, True))
+    for kind in ("u1", "u2"):
+        narrowed(headers.value, 0, n, 1, headers.status, numpy.empty(n, kind), blank("u1", n, True))
+    addresses(headers.value, 0, n, blank("u4", 4 * n, True))
 
 
 def _settle(capture: bytes) -> None:

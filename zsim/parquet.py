@@ -26,6 +26,7 @@ COLUMNS = (
 # How columns are written: those of few different values as numbers of these, those that grow as differences.
 FEW = ["file", "status", "verdict", "filter", "src", "dst", "version", "proto", "icmp_type", "icmp_code"]
 GROWING = dict.fromkeys(("frame", "time"), "DELTA_BINARY_PACKED")
+ALWAYS = {"file", "frame", "length", "status", "verdict"}  # never null
 GROUP = 500_000  # rows written together
 
 
@@ -74,15 +75,16 @@ class Table:
         }
         seen = headers.status <= engine.PARTIAL
         for address, short in (("src_addr", "src"), ("dst_addr", "dst")):
-            octets = numpy.empty(16 * n, "u1")
-            addresses(headers.value, engine.COLUMN[address] * n, n, octets)
-            columns[short] = _nullable(pyarrow.binary(16), octets, seen)
+            words = numpy.empty(4 * n, "u4")
+            addresses(headers.value, engine.COLUMN[address] * n, n, words)
+            columns[short] = _nullable(pyarrow.binary(16), words, seen)
         for field, short, kind in COLUMNS:
-            column, there = numpy.empty(n, "u2"), numpy.empty(n, "u1")
+            column, there = numpy.empty(n, kind), numpy.empty(n, "u1")
             limit = engine.FIELD[field].limit
             narrowed(headers.value, engine.COLUMN[field] * n, n, limit, headers.status, column, there)
-            columns[short] = _nullable(pyarrow.from_numpy_dtype(kind), column.astype(kind, copy=False), there)
-        table = pyarrow.table(columns)
+            columns[short] = _nullable(pyarrow.from_numpy_dtype(kind), column, there)
+        made = [pyarrow.field(name, column.type, name not in ALWAYS) for name, column in columns.items()]
+        table = pyarrow.table(list(columns.values()), schema=pyarrow.schema(made))
         rows = self.only.rows(self.prepared, outcome)
         if len(rows) < n:
             table = table.take(pyarrow.array(rows, "int64"))

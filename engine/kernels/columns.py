@@ -1,11 +1,41 @@
-"""Columns of headers as tables of other programs have them: narrow numbers with a note of which are there, and
-addresses as octets."""
+"""Columns of headers: those that rules test, of some packets; and as tables of other programs have them, narrow numbers
+with a note of which are there, and addresses as octets. For compiled mode only."""
 
 # mypy: disable-error-code="no-untyped-def"
 # A kernel has no types but those its docstring gives: they are two for every array.
 
+import sys
+
+import numpy as np
+
 from engine.fields import PARTIAL
-from engine.kernels import kernel
+from engine.kernels import inner, kernel
+
+I = np.uint64  # noqa: E741  an index that cannot be negative costs no test
+U = np.uint32
+BIG = sys.byteorder == "big"
+
+
+@inner
+def in_order(word):
+    """The word that this machine stores as the octets of a big-endian one."""
+    swapped = word >> U(24) | (word >> U(8) & U(0xFF00)) | (word << U(8) & U(0xFF0000)) | word << U(24)
+    return word if BIG else U(swapped)
+
+
+@kernel
+def gather_columns(value, status, packet, n, m, columns, chosen, chosen_status):
+    """Copy these columns of the rows of m listed packets; the others are left as they are.
+
+    value  u4[columns*n]    status  u1[n]    packet  i4[m]    columns  i8[...]
+    chosen u4[columns*m]    chosen_status  u1[m]
+    """
+    for i in range(m):
+        chosen_status[i] = status[I(packet[i])]
+    for c in columns:
+        of, to = value[c * n : c * n + n], chosen[c * m : c * m + m]
+        for i in range(m):
+            to[i] = of[I(packet[i])]
 
 
 @kernel
@@ -13,25 +43,26 @@ def narrowed(value, at, n, limit, status, out, there):
     """out[p] = what packet p has in a column, or 0; there[p] = whether it has it: if it can be judged, and the number
     is at most `limit`.
 
-    value  u4, the column begins at `at`    status  u1[n]    out  u2[n]    there  u1[n]  results
+    value  u4, the column begins at `at`    status  u1[n]    out  u1 or u2[n], there  u1[n]  results
     """
+    of = value[at : at + n]
+    most = U(limit)
     for p in range(n):
-        has = (status[p] <= PARTIAL) & (value[at + p] <= limit)
+        has = (status[p] <= PARTIAL) & (of[p] <= most)
         there[p] = has
-        out[p] = value[at + p] * has
+        out[p] = of[p] if has else U(0)
 
 
 @kernel
 def addresses(value, at, n, out):
-    """out[16 * p :] = the 16 octets of an address of packet p, in the order of the network.
+    """The 16 octets of an address of each packet, in the order of the network: out[4 * p :] are its four words.
 
-    value  u4, its four columns begin at `at`    out  u1[16*n]  result
+    value  u4, its four columns begin at `at`    out  u4[4*n], as this machine stores words  result
     """
+    a, b, c, d = value[at : at + n], value[at + n :], value[at + 2 * n :], value[at + 3 * n :]
     for p in range(n):
-        for w in range(4):
-            number = value[at + w * n + p] + 0
-            to = 16 * p + 4 * w
-            out[to] = number >> 24
-            out[to + 1] = number >> 16 & 255
-            out[to + 2] = number >> 8 & 255
-            out[to + 3] = number & 255
+        i = I(4 * p)
+        out[i] = in_order(a[p])
+        out[i + I(1)] = in_order(b[p])
+        out[i + I(2)] = in_order(c[p])
+        out[i + I(3)] = in_order(d[p])

@@ -96,16 +96,6 @@ def gather(value, status, packet, n, m, columns, chosen, chosen_status):
 
 
 @kernel
-def gather_columns(value, status, packet, n, m, columns, chosen, chosen_status):
-    """The same, of the listed columns.    columns  i8[...]"""
-    for i in range(m):
-        chosen_status[i] = status[packet[i]]
-    for c in columns:
-        for i in range(m):
-            chosen[c * m + i] = value[c * n + packet[i]]
-
-
-@kernel
 def cross(hook, crossed, packet, zones, m, direction, interface, value):
     """Say in the columns of a leg what the host knows: direction, whether routed, zone; and the interface.
 
