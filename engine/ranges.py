@@ -13,7 +13,8 @@ from typing import Any
 from engine.capture import Frames
 from engine.quick import Quick
 
-RANGE = 1 << 25  # octets; threads that map pages of one folio wait for each other, and where ranges end they do
+RANGE = 3 << 24  # octets at most; threads that map pages of one folio wait for each other, and where ranges end they do
+SHORT = 1 << 23  # at least; towards the end ranges become shorter, so that no thread is left alone with a long one
 LEAST = 1 << 25  # octets of a capture for which it pays
 LOOKED_AT = 1 << 18  # octets in which a record must be found to begin, which is the longest one there can be
 
@@ -37,7 +38,8 @@ def _run(stream: Any, quick: Quick, way: tuple[int, ...], end: int) -> Iterator[
     try:
         while waiting or begin < end:
             while free and begin < end:
-                stop = begins(stream.data, begin + RANGE, end, way)
+                span = min(RANGE, max(SHORT, (end - begin) // len(quick.helpers)))
+                stop = begins(stream.data, begin + span, end, way)
                 helper = free.pop()
                 waiting.append((begin, helper, submit(helper.settle_range, stream.data, begin, stop, way)))
                 begin = stop

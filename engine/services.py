@@ -23,7 +23,7 @@ from engine.kernels.passes import FILL, GET
 MARKS = 400_000_000  # so many steps a cross of service classes may take
 CROSSED = 1 << 16  # entries of a table that joins several fields
 HOLDS = 1 << 27  # service classes times services
-COVERED = 4_000_000_000  # multiplications to find which service covers which
+COVERED = 4_000_000_000  # bits to compare to find which service covers which
 SERVICES = 8192  # so many different services are classed at most
 
 #: Registers of the program.
@@ -136,12 +136,23 @@ def services(arena: Arena, of: Mapping[str, Column], rules: int) -> Services:
         steps.append(_get(arena, SERVICE, SERVICE, table))
     count = holds.shape[1]
     if specs * specs * count <= COVERED:
-        weight = holds.astype(np.float32)
-        shared = weight @ weight.T
-        cover = (shared >= np.diag(shared)[None, :]).astype(np.uint8)
+        cover = covers(holds)
     else:
         cover = np.eye(specs, dtype=np.uint8)
     return Services(spec.astype(np.int32), holds, cover, tuple(steps))
+
+
+def covers(holds: Array) -> Array:
+    """u1[rows, rows]: whether row i of `holds` (0 or 1) has all that row j has.
+
+    Bits in words and not a product of matrices: for that numpy has threads, which wait for more in a loop, for longer
+    than most captures take.
+    """
+    octets = np.packbits(holds, axis=1)
+    padded = np.zeros((len(holds), -(-octets.shape[1] // 8) * 8), np.uint8)
+    padded[:, : octets.shape[1]] = octets
+    bits = np.ascontiguousarray(padded.view(np.uint64).T)
+    return np.array([np.bitwise_or.reduce(bits & ~row[:, None]) == 0 for row in bits.T], np.uint8)
 
 
 def _get(arena: Arena, register: int, source: int, table: Array) -> Step:

@@ -21,7 +21,7 @@ import engine
 
 BLOCK = 1024 * 1024  # octets read at once
 SIP = 64 * 1024  # compressed octets looked at together
-WINDOW = 64 * 1024 * 1024  # octets of a mapped file kept in this process
+WINDOW = 16 * 1024 * 1024  # octets of a mapped file kept in this process
 COMPILED_FROM = 2 * 1024 * 1024  # octets of input from which loading compiled kernels pays
 SETTLED = 60  # seconds without a change after which nobody is taken to be writing a file
 WAIT = 0.2  # seconds until a file that is followed is looked at again
