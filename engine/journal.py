@@ -88,7 +88,8 @@ def list_told(
     compiled = is_compiled(legs[0].packet)
     tell = [as_array(of.log if of else b"", "u1", compiled) for of in (simulate, block, rules)]
     if not any(of.any() if compiled else any(of) for of in tell):
-        return Journal(*(blank(made, 0, compiled) for made in ("u1", "i4", "i4", "u1")), 0)
+        leg, packet, rule, kind = (blank(made, 0, compiled) for made in ("u1", "i4", "i4", "u1"))
+        return Journal(leg, packet, rule, kind, 0)
     most = sum(leg.count for leg in legs) * len(KINDS)
     leg, kind = blank("u1", most, compiled), blank("u1", most, compiled)
     packet, rule = blank("i4", most, compiled), blank("i4", most, compiled)
