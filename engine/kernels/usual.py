@@ -1,7 +1,7 @@
 """Frames as nearly all are, decoded without waiting; and the others, as decode.py has them.
 
-The frames: a link header with an ethertype or none at all, at most one VLAN tag; IPv4 without options, or IPv6
-without extensions; whole, not a fragment, and with all of the upper-layer header that rules can test. All others are
+The frames: a link header with an ethertype or none at all, at most one VLAN tag; IPv4 without options, or IPv6 with
+few extensions; whole, not a fragment, and with all of the upper-layer header that rules can test. All others are
 listed, and given to the passes of decode.py, which mean the same: this file may only be faster. For compiled mode only.
 
 IPv4 is decoded CHUNK frames at a time: where each packet begins, then its header turned into words, then loops over
@@ -47,6 +47,7 @@ WANTED |= {IDENTIFICATION: LENGTHS, IP_LENGTH: LENGTHS, UPPER: LENGTHS}
 CHUNK = 1024
 PART = 256
 WORDS = OCTETS // 4
+MOST_BEHIND = 64  # octets from the begin of an IPv6 packet, where its last extension may begin
 MANY = 4  # one in so many frames with a tag is worth a second reading of all
 BEFORE = 4  # octets in front of a packet that are read with it: they end with the ethertype
 
@@ -296,11 +297,15 @@ def decode_each(data, start, captured, linktype, decoder, k, which, first, strid
         elif found == U(IPV6) and have >= 40 and data[o] >> 4 == 6:
             total = 40 + np.int64(two(data, o + I(4)))
             proto = U(data[o + I(6)])
+            upper = 40
+            limit = min(total, have) - 8
+            while (proto == U(0) or proto == U(43) or proto == U(60)) and upper <= min(limit, MOST_BEHIND):
+                proto = U(data[o + I(upper)])
+                upper += 8 + 8 * np.int64(data[o + I(upper + 1)])
             extension = proto == U(0) or proto == U(43) or proto == U(44) or proto == U(60)
             if extension or (total == 40 and proto != U(59)):
                 m += 1
                 continue
-            upper = 40
             row = (I(256) + I(proto)) * I(LAYOUT_WORDS)
         else:
             m += 1
