@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: apart, so that the columns of one packet do not fight for the same place in it.
 BATCH = 32_752
 GATHER = 65_536  # octets to have before looking at them again
-ROOM = 1 << 21  # octets to ask a file for at once: many, and yet they stay in the cache
+ROOM = 3 << 19  # octets to ask a file for at once: many, and yet they stay in the cache
 AHEAD = 8192  # octets memory is asked for before the walk reaches them; 4 to 16 KiB are equally good
 
 
@@ -269,12 +269,14 @@ class _DecodedBatch(_Batch):
         super().__init__(stream, smallest)
         fresh = stream.spare.blank
         self.value, self.status, self.wide = fresh("u4", COLUMNS * self.most), fresh("u1", self.most), 0
+        self.rows = self.most  # of a column of `value`
         self.given = *stream.rooms(), self.columns, self.value, self.status
 
     def pcap(self, stream: _Stream, *way: int) -> tuple[int, int]:
         from engine.kernels.quick import decode_pcap
 
-        self.count, at, why, self.wide = decode_pcap(stream.data, stream.at, *way, self.most, *self.given)
+        filled = decode_pcap(stream.data, stream.at, *way, self.most, *self.given)
+        self.count, at, why, self.rows, self.wide = filled
         return at, why
 
     def pcapng(self, stream: _Stream, *way: Any) -> tuple[int, int]:
@@ -285,8 +287,10 @@ class _DecodedBatch(_Batch):
         return at, why
 
     def frames(self, stream: _Stream) -> Iterator[Frames]:
-        rows = self.value if self.count == self.most else first_rows(self.value, self.count, self.most)
-        decoded = Decoded(rows, self.status[: self.count], bool(self.wide))
+        value = self.value[: COLUMNS * self.rows]
+        if self.count < self.rows:
+            value = first_rows(value, self.count, self.rows)
+        decoded = Decoded(value, self.status[: self.count], bool(self.wide))
         for frames in super().frames(stream):
             yield frames._replace(decoded=decoded)
 

@@ -29,12 +29,13 @@ from engine.kernels import inner, kernel
 from engine.kernels.ahead import copy_octets, word
 from engine.kernels.journey import DENIED, FORWARD, IN, LOOP, NONE, OUT, PERMITTED, UNFILTERED
 from engine.kernels.passes import fill, run
-from engine.kernels.usual import CHUNK, FILLED, I, decode_others, decode_usual
+from engine.kernels.usual import CHUNK, FILLED, WANTED, I, decode_others, decode_usual
 from engine.kernels.vectors import search
 from engine.kernels.walk import FULL, MORE, MOST_CAPTURED, NO_TIME, UNTIMED, walk_pcap, walk_pcapng
 
 STRIDE = CHUNK + 16  # between columns: an odd number of cache lines, lest all columns of a packet fight for one place
 SIMPLE, ENHANCED = 12, 28  # octets of a simple packet block before its frame, and of those with a time
+NEAR = 1 << 22  # octets that stay in the cache: there all records are walked first, and columns are as long as needed
 SUBTABLE = 0x8000  # a number of `top` from there on is 65,536 further numbers, in `low`
 
 #: Places in `total`.
@@ -43,7 +44,7 @@ TOTALS = VERDICTS + 5
 
 VERSION, SRC, DST = COLUMN["version"], COLUMN["src_addr"], COLUMN["dst_addr"]
 DIRECTION, ROUTED, ZONE = COLUMN["direction"], COLUMN["routed"], COLUMN["zone"]
-UNFILLED = tuple(c for c in range(COLUMNS) if c not in FILLED)
+UNFILLED = tuple(c for c in range(COLUMNS) if c not in FILLED and c not in WANTED)  # where all is wanted
 WIDE_COLUMNS = (SRC, SRC + 1, SRC + 2, DST, DST + 1, DST + 2)
 
 
@@ -394,24 +395,31 @@ def decode_rest(data, frames, decoder, m, n, value, status, others):
 def decode_pcap(
     data, at, big, swapped, scale, header, fcs, carries, ahead, n, decoder, turning, others, frames, value, status,
 ):  # fmt: skip
-    """Walk and decode at most n records of a pcap; returns (frames, stopped at, why, whether there may be IPv6).
+    """Walk and decode at most n records of a pcap; returns (frames, stopped at, why, rows of a column of value, whether
+    there may be IPv6).
 
     frames as in walk_pcap; value u4[COLUMNS*n], status as in `usual`; the rest as in walk_pcap.
     """
-    done = m = wide = 0
+    m = wide = done = 0
+    rows = n
     why = FULL
     start, captured, length, time, linktype = frames
-    while done < n and why == FULL:
-        k, at, why = walk_pcap(
-            data, at, big, swapped, scale, header, fcs, carries, ahead, min(CHUNK, n - done),
-            start[done:], captured[done:], length[done:], time[done:], linktype[done:],
-        )  # fmt: skip
+    near = len(data) - at <= NEAR
+    if near:
+        rows, at, why = walk_pcap(data, at, big, swapped, scale, header, fcs, carries, ahead, n, *frames)
+    while done < rows and (near or why == FULL):
+        k = min(CHUNK, rows - done)
+        if not near:
+            k, at, why = walk_pcap(
+                data, at, big, swapped, scale, header, fcs, carries, ahead, k,
+                start[done:], captured[done:], length[done:], time[done:], linktype[done:],
+            )  # fmt: skip
         if k:
-            m, six = decode_chunk(data, frames, done, k, decoder, n, value, status, others[0], m, turning)
+            m, six = decode_chunk(data, frames, done, k, decoder, rows, value, status, others[0], m, turning)
             wide |= six
             done += k
-    wide |= decode_rest(data, frames, decoder, m, n, value, status, others)
-    return done, at, why, wide
+    wide |= decode_rest(data, frames, decoder, m, rows, value, status, others)
+    return done, at, why, rows, wide
 
 
 @kernel

@@ -299,7 +299,7 @@ def decode_each(data, start, captured, linktype, decoder, k, which, first, strid
             proto = U(data[o + I(6)])
             upper = 40
             limit = min(total, have) - 8
-            while (proto == U(0) or proto == U(43) or proto == U(60)) and upper <= min(limit, MOST_BEHIND):
+            while (proto == U(0) or proto == U(43) or proto == U(60)) and upper <= limit and upper <= MOST_BEHIND:
                 proto = U(data[o + I(upper)])
                 upper += 8 + 8 * np.int64(data[o + I(upper + 1)])
             extension = proto == U(0) or proto == U(43) or proto == U(44) or proto == U(60)
