@@ -12,6 +12,7 @@ from engine.capture import Frames
 from engine.headers import Headers
 from engine.judge import Judgement
 from engine.kernels.outcome import NO_LEG, VERDICT_BITS
+from engine.sums import leading
 from engine.vantage import Journey
 
 
@@ -103,10 +104,7 @@ def rows_decided(rule: Array, flags: bytes) -> Array:
 
 def kinds(codes: Array) -> list[int]:
     """The different codes (i4[n]), in the order they come."""
-    from engine.kernels.count import leading
-
-    n = len(codes)
-    alike = leading(codes, n)  # nearly always all of them
+    alike = leading(codes)  # nearly always all of them
     return list(dict.fromkeys([*codes[:1].tolist(), *codes[alike:].tolist()]))
 
 

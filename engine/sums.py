@@ -19,12 +19,12 @@ class Sums(NamedTuple):
 
 def sums(frames: Frames) -> Sums:
     """What the frames of a batch add up to; there is at least one."""
-    from engine.kernels.count import leading, sum_up
+    from engine.kernels.count import sum_up
 
     total = zeros("i8", 4, is_compiled(frames.start))
     sum_up(frames.length, frames.time, frames.count, total)
     octets, first, last, untimed = total.tolist()
-    alike = leading(frames.linktype, frames.count)  # nearly always all of them
+    alike = leading(frames.linktype)  # nearly always all of them
     linktypes = Counter({int(frames.linktype[0]): alike})
     linktypes.update(frames.linktype[alike:].tolist())
     if untimed == frames.count:
@@ -34,8 +34,19 @@ def sums(frames: Frames) -> Sums:
 
 def tally(codes: Array, names: tuple[str, ...]) -> dict[str, int]:
     """How many packets have each code (u1[n]), by its name; only what occurs."""
-    from engine.kernels.count import tally as add
+    if is_compiled(codes):
+        from numpy import count_nonzero
 
-    total = zeros("i8", len(names), is_compiled(codes))
-    add(codes, len(codes), total)
-    return {name: count for name, count in zip(names, total.tolist(), strict=True) if count}
+        total = [int(count_nonzero(codes == code)) for code in range(len(names))]
+    else:
+        total = [codes.count(code) for code in range(len(names))]
+    return {name: count for name, count in zip(names, total, strict=True) if count}
+
+
+def leading(codes: Array) -> int:
+    """How many packets, from the first on, have the code of the first."""
+    if not len(codes):
+        return 0
+    if is_compiled(codes):
+        return int((codes != codes[0]).argmax()) or len(codes)
+    return next((p for p, code in enumerate(codes) if code != codes[0]), len(codes))

@@ -101,14 +101,12 @@ def sum_up(length, time, n, total):
     octets = untimed = 0
     first = 2**63 - 1
     last = NO_TIME
-    for p in range(n):
+    for p in range(n):  # no branch: eight at a time
         octets += length[p]
         when = time[p] + 0
         last = max(last, when)
-        if when == NO_TIME:
-            untimed += 1
-        elif when < first:
-            first = when
+        untimed += when == NO_TIME
+        first = min(first, when if when != NO_TIME else 2**63 - 1)
     total[0] = octets
     total[1] = first
     total[2] = last
@@ -134,28 +132,6 @@ def date(time, n, before):
             m += 1
         before = time[p] + 0
     return m
-
-
-@kernel
-def tally(code, n, total):
-    """total[c] += how many of n packets have code c.
-
-    code  u1[n]    total  i8[codes]
-    """
-    for p in range(n):
-        total[code[p]] += 1
-
-
-@kernel
-def leading(code, n):
-    """How many of n packets, from the first on, have the code of the first.
-
-    code  i4[n]
-    """
-    for p in range(n):
-        if code[p] != code[0]:
-            return p
-    return n
 
 
 @kernel
