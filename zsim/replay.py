@@ -277,28 +277,30 @@ def carried(ethertype: int) -> str:
 def table(tally: Tally, all_filters: bool = False) -> str:
     """The replay for a terminal: verdicts, then the filters that matched."""
     shown = document(tally)
-    lines = [f"{'verdict':<38}{'packets':>12}"]
-    for name in VERDICT_ROWS:
-        if shown[name] or name in VERDICT_ROWS[:2]:
-            lines.append(f"{name.replace('_', ' '):<38}{shown[name]:>12,}")
+    counted = [(name.replace("_", " "), shown[name]) for name in VERDICT_ROWS[:2]]
+    for name in VERDICT_ROWS[2:]:
+        counted += [(name.replace("_", " "), shown[name])] if shown[name] else []
         if name == "not_ip":
-            lines += [f"{'  ' + carried(number):<38}{n:>12,}" for number, n in tally.ethertypes.most_common()]
-    lines.append(f"{'total':<38}{shown['packets']:>12,}")
-    if shown["unfiltered"]:
-        lines.append(f"{'of the permitted, not filtered at all':<38}{shown['unfiltered']:>12,}")
-    if shown["simulated"]:
-        lines.append(f"{'would have been blocked':<38}{shown['simulated']:>12,}")
-    lines += ["", f"{'filter':<38}{'ext':>3}  {'way':<4}{'action':<7}{'matches':>11}{'bytes':>14}"]
-    matched = 0
-    for row in shown["filters"]:
-        if row["matches"] or all_filters:
-            way = {"Inbound": "in", "Outbound": "out"}.get(row["direction"], "")
-            extension = row["extension"] or ""
-            lines.append(
-                f"{row['name']:<38}{extension:>3}  {way:<4}{row['action']:<7}{row['matches']:>11,}{row['bytes']:>14,}"
-            )
-            matched += bool(row["matches"])
-    silent = len(shown["filters"]) - matched
+            counted += [("  " + carried(number), n) for number, n in tally.ethertypes.most_common()]
+    counted.append(("total", shown["packets"]))
+    notes = ("unfiltered", "of the permitted, not filtered at all"), ("simulated", "would have been blocked")
+    counted += [(what, shown[name]) for name, what in notes if shown[name]]
+    wide = _width(12, (n for _, n in counted))
+    lines = [f"{'verdict':<38}{'packets':>{wide}}", *(f"{what:<38}{n:>{wide},}" for what, n in counted)]
+
+    rows = [row for row in shown["filters"] if row["matches"] or all_filters]
+    matches, octets = _width(11, (row["matches"] for row in rows)), _width(14, (row["bytes"] for row in rows))
+    lines += ["", f"{'filter':<38}{'ext':>3}  {'way':<4}{'action':<7}{'matches':>{matches}}{'bytes':>{octets}}"]
+    for row in rows:
+        way = {"Inbound": "in", "Outbound": "out"}.get(row["direction"], "")
+        which = f"{row['name']:<38}{row['extension'] or '':>3}  {way:<4}{row['action']:<7}"
+        lines.append(f"{which}{row['matches']:>{matches},}{row['bytes']:>{octets},}")
+    silent = sum(not row["matches"] for row in shown["filters"])
     if silent and not all_filters:
         lines.append(f"{silent:,} filter{'s' if silent > 1 else ''} matched nothing (--all shows them)")
     return "\n".join(lines) + "\n"
+
+
+def _width(usual: int, numbers: Iterable[int]) -> int:
+    """Of a column of numbers: what is usual, or what the longest needs with a space before it."""
+    return max(usual, *(len(f"{number:,}") + 1 for number in numbers), 0)

@@ -16,6 +16,7 @@ from zsim.system import Task
 from zsim.tasks.dmd import Dmd
 from zsim.tcpip import defensive
 from zsim.tcpip.defensive import EFFECTIVE, Installed
+from zsim.tcpip.filters import Hits
 
 MINUTE = 60 * SECOND
 POLICY = policy(rule("everything", service="Protocol All;Routing either"))
@@ -232,6 +233,16 @@ def test_replay__counts_simulated() -> None:
     row = next(each for each in document["filters"] if each["layer"] == "defensive")
     assert (row["name"], row["matches"], row["action"]) == ("one", 2, "Block")
     assert "would have been blocked" in replay.table(tally)
+
+
+def test_replay__keeps_columns_apart_however_large_the_numbers_are() -> None:
+    tally = replay.Tally(made(conf("Simulate")).prepare())
+    tally.packets, tally.hits[0] = 12_345_678_901, Hits(17_555_825, 10_069_769_745, 1, 2)
+    lines = replay.table(tally).splitlines()
+    header, row = (next(line for line in lines if part in line) for part in ("matches", "10,069,769,745"))
+    assert row.endswith(" 17,555,825 10,069,769,745")
+    assert len(header) == len(row) == 80
+    assert next(line for line in lines if line.startswith("total")).endswith(" 12,345,678,901")
 
 
 # ---- Exclude --------------------------------------------------------------------------------------------------
