@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+from zsim.clock import zone
 from zsim.config import jcl, pagentconf
 from zsim.config.source import Source
 from zsim.facts import fact
@@ -166,11 +167,18 @@ def settle(files: Files, task: Task) -> list[Finding]:
     if task.program not in (TRMD, SYSLOGD):
         return []
     source = files.read(task.environment, task.where) if task.environment else Source("", "")
-    variables = {} if isinstance(source, Finding) else pagentconf.environment(source)
+    if isinstance(source, Finding):
+        variables, found = {}, [source]
+    else:
+        variables, found = pagentconf.environment(source), []
     if task.program == TRMD:
         task.timezone = variables.get("TZ", "")
+        if task.timezone and zone(task.timezone) is None and not isinstance(source, Finding):
+            where = pagentconf.place_of(source, "TZ") or Where(source.name)
+            why = "it is no POSIX TZ such as EST5EDT, and records have the time of the image"
+            found.append(finding("not-modelled", where, what=f"TZ {task.timezone}", why=why))
     else:
         words = task.options.split()
         named = next((after for word, after in pairwise(words) if word == "-f"), "")
         task.file = named or variables.get("SYSLOGD_CONFIG_FILE", "") or task.file or SYSLOG_CONF
-    return [source] if isinstance(source, Finding) else []
+    return found

@@ -9,9 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from systems import chain, icmp, log_of, play, policy, rule, system
 
-from zsim import times
+from zsim import started, times
 from zsim.clock import LATEST, SECOND, east, iso, moment, nanoseconds, next_shift, syslog_time, zone
 from zsim.facts import choosing
+from zsim.files import Files
+from zsim.findings import Where
+from zsim.started import Task
 
 PLACES = {
     "EST5EDT": "America/New_York",
@@ -102,3 +105,12 @@ def test_record__stamp_and_file_of_the_day_follow_daylight_saving(utc, stamp, da
     (line,) = log_of(made, f"/var/log/TRMD1I.{at:%Y.%m.%d}")
     assert line.startswith(f"{stamp} S0W1 TRMD.TCPIP[")
     assert f": {utc[5:7]}/{utc[8:10]}/2024 {utc[11:]}.00 filter rule=" in line
+
+
+@pytest.mark.parametrize(("tz", "found"), [("EST5EDT", []), ("", []), ("Europe/Berlin", [(2, 11)])])
+def test_trmd__says_where_its_time_zone_is_none(tz, found) -> None:
+    files = Files({"/etc/trmd.env": "/etc/trmd.env"}, text={"/etc/trmd.env": f"# ours\nexport TZ={tz}\n"})
+    task = Task("TRMD", started.TRMD, "START1", Where("system.yaml", 1, 1), environment="/etc/trmd.env")
+    told = started.settle(files, task)
+    assert [(each.where.line, each.where.column) for each in told] == found
+    assert all(each.id == "not-modelled" and tz in each.text for each in told)
