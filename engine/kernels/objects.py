@@ -29,13 +29,11 @@ from typing import Any
 from numpy import dtype, ndarray, zeros
 
 FORM = 3  # of what stands in a file; another one is not read
-ENOUGH = 60_000  # calls after which the quicker ones of numba would have paid for importing it
 _INT, _POINTER = ctypes.c_int64, ctypes.c_void_p
 _INTS = {f"{'|' if bits == 8 else '<'}{sign}{bits // 8}": getattr(ctypes, f"c_{'u' * (sign == 'u')}int{bits}")
          for bits in (8, 16, 32, 64) for sign in "iu"} | {"|b1": ctypes.c_bool}  # fmt: skip
 _WITHOUT_RESULT = -2  # a status of CPUCallConv that is no error, as 0 is
 
-_calls = [0]
 Call = Callable[[Any], Any]  # takes a row of words
 _loading = Lock()  # threads may be the first to call a kernel
 
@@ -50,8 +48,7 @@ class Objects:
 
     def call(self, arguments: tuple[Any, ...]) -> tuple[Any] | None:
         """What it gives, as the one member of a tuple; None where it is for numba."""
-        _calls[0] += 1
-        if sys.modules.get("numba") or _calls[0] > ENOUGH or not _as_expected:
+        if sys.modules.get("numba") or not _as_expected:
             return None
         kinds: list[object] = []
         words: list[int] = [0, 0]
