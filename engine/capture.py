@@ -22,8 +22,8 @@ from engine.kernels.walk import NO_TIME as NO_TIME
 if TYPE_CHECKING:
     from engine.quick import Quick
 
-#: Frames handed out at a time. Columns of that many stay in a core's cache, and lie an odd number of cache lines
-#: apart, so that the columns of one packet do not fight for the same place in it.
+#: Frames handed out at a time: so many that what is done once for all of them costs little. Their columns lie an odd
+#: number of cache lines apart, so that those of one packet do not fight for the same place in the cache.
 BATCH = 32_752
 GATHER = 65_536  # octets to have before looking at them again
 ROOM = 3 << 19  # octets to ask a file for at once: many, and yet they stay in the cache
