@@ -50,6 +50,7 @@ class Spare:
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, int], list[Array]] = {}
+        self.cleaned: dict[tuple[int, int], list[tuple[Array, Array]]] = {}
 
     def blank(self, kind: str, n: int) -> Array:
         """As `blank` gives, for numpy."""
@@ -58,6 +59,19 @@ class Spare:
             if getrefcount(kept[at]) == 2:  # this list, and the argument
                 return kept[at]
         new = blank(kind, n, True)
+        if len(kept) < MOST_SPARE:
+            kept.append(new)
+        return new
+
+
+    def cells(self, columns: int, rows: int) -> tuple[Array, Array]:
+        """u4[columns*rows], at first all 0, and with it a note, i4[rows + 3], of what may be something else, for who
+        fills it (see make_clean in engine.kernels.quick): few columns of a batch are filled, and most of it stays 0."""
+        kept = self.cleaned.setdefault((columns, rows), [])
+        for value, noted in kept:
+            if getrefcount(value) == 3:  # the pair in this list, the name, and the argument
+                return value, noted
+        new = zeros("u4", columns * rows, True), zeros("i4", rows + 3, True)
         if len(kept) < MOST_SPARE:
             kept.append(new)
         return new

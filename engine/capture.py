@@ -61,7 +61,7 @@ class Frames(NamedTuple):
 class Decoded(NamedTuple):
     """What the headers of a batch of n frames say, decoded already; see engine.headers."""
 
-    value: Array  # u4[columns*n]
+    value: Array  # u4[columns*n]  to be used again: besides addresses, and the rows of fragments, nobody writes to it
     status: Array  # u1[n]
     wide: bool  # whether there may be IPv6
 
@@ -268,9 +268,10 @@ class _DecodedBatch(_Batch):
     def __init__(self, stream: _Stream, smallest: int) -> None:
         super().__init__(stream, smallest)
         fresh = stream.spare.blank
-        self.value, self.status, self.wide = fresh("u4", COLUMNS * self.most), fresh("u1", self.most), 0
+        self.value, noted = stream.spare.cells(COLUMNS, self.most)
+        self.status, self.wide = fresh("u1", self.most), 0
         self.rows = self.most  # of a column of `value`
-        self.given = *stream.rooms(), self.columns, self.value, self.status
+        self.given = *stream.rooms(), self.columns, self.value, noted, self.status
 
     def pcap(self, stream: _Stream, *way: int) -> tuple[int, int]:
         from engine.kernels.quick import decode_pcap

@@ -45,6 +45,7 @@ TOTALS = VERDICTS + 5
 VERSION, SRC, DST = COLUMN["version"], COLUMN["src_addr"], COLUMN["dst_addr"]
 DIRECTION, ROUTED, ZONE = COLUMN["direction"], COLUMN["routed"], COLUMN["zone"]
 UNFILLED = tuple(c for c in range(COLUMNS) if c not in FILLED and c not in WANTED)  # where all is wanted
+MANY = 16  # one in so many rows to be cleaned: then all are
 WIDE_COLUMNS = (SRC, SRC + 1, SRC + 2, DST, DST + 1, DST + 2)
 
 
@@ -371,10 +372,30 @@ def play_pcapng(
 
 
 @inner
+def make_clean(value, rows, noted):
+    """Put 0 where decoding writes nothing, in columns of so many rows that have been in use before, perhaps.
+
+    noted  i4[rows + 3]: of that use the rows of a column, 0 before the first; how many of the rows behind may hold
+           anything; whether others have an IPv6 address
+    """
+    before, m, wide = noted[0], np.int64(noted[1]), noted[2]
+    if before == rows and m * MANY <= rows:
+        for c in UNFILLED:
+            for i in range(m):
+                value[I(c * rows) + I(noted[3 + i])] = 0
+        if wide:
+            for c in WIDE_COLUMNS:
+                fill(np.uint32(0), value[c * rows : (c + 1) * rows])
+    elif before:
+        for c in UNFILLED:
+            fill(np.uint32(0), value[c * rows : (c + 1) * rows])
+    noted[0] = rows
+    noted[1] = noted[2] = 0
+
+
+@inner
 def decode_chunk(data, frames, first, k, decoder, n, value, status, rest, m, turning):
     """Decode the usual ones of k frames of a batch from row `first` on; returns (how many are listed, any IPv6)."""
-    for c in UNFILLED:
-        fill(np.uint32(0), value[c * n + first : c * n + first + k])
     start, captured, _, _, linktype = frames
     more, wide = decode_usual(
         data, start[first:], captured[first:], linktype[first:], decoder, k, first, n, value, status, rest[m:], turning
@@ -385,20 +406,27 @@ def decode_chunk(data, frames, first, k, decoder, n, value, status, rest, m, tur
 
 
 @inner
-def decode_rest(data, frames, decoder, m, n, value, status, others):
-    """Decode what was listed; returns whether one of these is IPv6."""
+def decode_rest(data, frames, decoder, m, wide, n, value, noted, status, others):
+    """Decode what was listed, and note what is to be cleaned; returns whether there is IPv6."""
     start, captured, length, _, linktype = frames
-    return decode_others(data, (start, captured, length, linktype), decoder, m, n, value, status, others)
+    rest, behind = others[0], np.int64(noted[1]) + 3
+    for i in range(m):
+        noted[behind + i] = rest[i]
+    noted[1] += m
+    noted[2] |= wide > 0
+    return wide | decode_others(data, (start, captured, length, linktype), decoder, m, n, value, status, others)
 
 
 @kernel
 def decode_pcap(
-    data, at, big, swapped, scale, header, fcs, carries, ahead, n, decoder, turning, others, frames, value, status,
+    data, at, big, swapped, scale, header, fcs, carries, ahead, n,
+    decoder, turning, others, frames, value, noted, status,
 ):  # fmt: skip
     """Walk and decode at most n records of a pcap; returns (frames, stopped at, why, rows of a column of value, whether
     there may be IPv6).
 
-    frames as in walk_pcap; value u4[COLUMNS*n], status as in `usual`; the rest as in walk_pcap.
+    frames as in walk_pcap; value u4[COLUMNS*n], noted i4[n + 3] as in `make_clean`, status as in `usual`; the rest as
+    in walk_pcap.
     """
     m = wide = done = 0
     rows = n
@@ -407,6 +435,7 @@ def decode_pcap(
     near = len(data) - at <= NEAR
     if near:
         rows, at, why = walk_pcap(data, at, big, swapped, scale, header, fcs, carries, ahead, n, *frames)
+    make_clean(value, rows, noted)
     while done < rows and (near or why == FULL):
         k = min(CHUNK, rows - done)
         if not near:
@@ -418,16 +447,18 @@ def decode_pcap(
             m, six = decode_chunk(data, frames, done, k, decoder, rows, value, status, others[0], m, turning)
             wide |= six
             done += k
-    wide |= decode_rest(data, frames, decoder, m, rows, value, status, others)
+    wide = decode_rest(data, frames, decoder, m, wide, rows, value, noted, status, others)
     return done, at, why, rows, wide
 
 
 @kernel
 def decode_pcapng(
-    data, at, big, interface, interfaces, ahead, done, n, decoder, turning, others, frames, value, status
+    data, at, big, interface, interfaces, ahead, done, n, decoder, turning, others, frames, value, noted, status
 ):
     """The same for packet blocks of a pcapng, behind the `done` frames there are."""
     m = wide = 0
+    if not done:
+        make_clean(value, n, noted)
     before = np.int64(0)  # not a constant, or the walk would be compiled for it
     why = FULL
     start, captured, length, time, linktype = frames
@@ -440,7 +471,7 @@ def decode_pcapng(
             m, six = decode_chunk(data, frames, done, k, decoder, n, value, status, others[0], m, turning)
             wide |= six
             done += k
-    wide |= decode_rest(data, frames, decoder, m, n, value, status, others)
+    wide = decode_rest(data, frames, decoder, m, wide, n, value, noted, status, others)
     return done, at, why, wide
 
 
