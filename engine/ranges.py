@@ -7,7 +7,7 @@ is as one thread would have it, and in the same order.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from engine.capture import Frames
@@ -22,39 +22,42 @@ Submit = Callable[..., Any]
 
 
 def settle_ranges(stream: Any, way: tuple[int, ...]) -> Iterator[Frames]:
-    """Settle as much of a pcap as is undamaged; `stream.at` is where that ends. `way` as walk_pcap has it."""
-    quick: Quick = stream.quick
-    end, before = len(stream.data), -1
-    while stream.at < end and stream.at != before:
+    """Settle as much of a pcap as is undamaged; `stream.at` is where that ends. Where a range has more to be put aside
+    than there is room for, the next are shorter, and that is the end where they would be too short to pay. `way` as
+    walk_pcap has it."""
+    end, span, before = len(stream.data), RANGE, -1
+    while before < stream.at < end and span >= SHORT:
         before = stream.at
-        yield from _run(stream, quick, way, end)
+        span = yield from _run(stream, stream.quick, way, span, end)
 
 
-def _run(stream: Any, quick: Quick, way: tuple[int, ...], end: int) -> Iterator[Frames]:
-    """Range after range, until one does not begin where the one before has ended, or is damaged."""
+def _run(stream: Any, quick: Quick, way: tuple[int, ...], span: int, end: int) -> Generator[Frames, None, int]:
+    """Range after range, of `span` octets at most, until one does not begin where the one before has ended, or ends
+    early; returns how long the next may be."""
     submit, free = quick.submit, list(quick.helpers)
     assert submit is not None
-    begin, waiting = stream.at, deque[tuple[int, Quick, Any]]()
+    begin, waiting = stream.at, deque[tuple[int, int, Quick, Any]]()
     try:
         while waiting or begin < end:
             while free and begin < end:
-                span = min(RANGE, max(SHORT, (end - begin) // len(quick.helpers)))
-                stop = begins(stream.data, begin + span, end, way)
-                helper = free.pop()
-                waiting.append((begin, helper, submit(helper.settle_range, stream.data, begin, stop, way)))
-                begin = stop
-            at, helper, future = waiting.popleft()
+                at, helper = begin, free.pop()
+                begin = begins(stream.data, at + min(span, max(SHORT, (end - at) // len(quick.helpers))), end, way)
+                waiting.append((at, begin, helper, submit(helper.settle_range, stream.data, at, begin, way)))
+            at, stop, helper, future = waiting.popleft()
             count, reached = future.result()
             free.append(helper)
             if at != stream.at:
-                return
+                break
             stream.at = reached
             if count:
                 yield from quick.absorb(helper, count, stream)
                 yield from quick.some(stream)
+            if reached < stop:
+                return int(reached - at) * 3 // 4
     finally:
-        for _, _, future in waiting:
+        for _, _, _, future in waiting:
             future.result()
+    return span
 
 
 def begins(data: Any, at: int, end: int, way: tuple[int, ...]) -> int:

@@ -19,7 +19,7 @@ from systems import NOW, PCAPS, ROOT, chain, log_of, unstarted
 import engine
 from benchmarks.bench_replay import _frame, policy
 from benchmarks.bench_replay import filters as some_filters
-from engine import ranges
+from engine import quick, ranges
 from zsim import captures, replay
 
 SECOND = 10**9
@@ -209,30 +209,71 @@ def test_quick__a_host_that_is_in_the_middle(tmp_path, system) -> None:
         assert played(system, path, True, home=home) == played(system, path, False, home=home)
 
 
-@pytest.mark.parametrize("order", "<>")
-def test_ranges__find_what_one_thread_finds(order, tmp_path, system, monkeypatch) -> None:
+@pytest.fixture
+def spans(monkeypatch):
+    """Ranges of any length for captures of any; the ranges that are settled, as octets they have and octets done."""
+    found: list[tuple[int, int]] = []
+    settle = engine.Quick.settle_range
+
+    def noted(self, data, at, stop, way):
+        count, reached = settle(self, data, at, stop, way)
+        found.append((stop - at, reached - at))
+        return count, reached
+
+    monkeypatch.setattr(engine.Quick, "settle_range", noted)
     monkeypatch.setattr(ranges, "LEAST", 0)
+    monkeypatch.setattr(ranges, "SHORT", 2000)
+    return found
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_ranges__find_what_one_thread_finds(order, tmp_path, system, monkeypatch, spans) -> None:
     path = write(tmp_path / "a.pcap", 30_000, order=order)
     settled(path)
     expected = played(system, path, False)
     with ThreadPoolExecutor(2) as pool:
         for octets in (100_000, 1_000_000, 10_000_000):
             monkeypatch.setattr(ranges, "RANGE", octets)
+            spans.clear()
             assert played(system, path, True, pool.submit) == expected
+            assert len(spans) > 2
+            assert sum(done for _, done in spans) >= path.stat().st_size - 24
+            assert max(asked for asked, _ in spans) <= octets + 2000
 
 
-def test_ranges__a_wrong_guess_costs_time_only(tmp_path, system, monkeypatch) -> None:
-    monkeypatch.setattr(ranges, "LEAST", 0)
+def test_ranges__are_shorter_where_much_is_put_aside_and_end_where_all_is(
+    tmp_path, system, monkeypatch, spans
+) -> None:
+    monkeypatch.setattr(ranges, "RANGE", 1_000_000)
+    path = write(tmp_path / "a.pcap", 30_000)
+    settled(path)
+    expected = played(system, path, False)
+    for listed, least in ((200, 3), (3, 1)):
+        monkeypatch.setattr(quick, "LISTED", listed)
+        monkeypatch.setattr(quick, "FEW", (listed // 2, quick.OCTETS // 2))
+        spans.clear()
+        with ThreadPoolExecutor(2) as pool:
+            assert played(system, path, True, pool.submit) == expected
+        asked = [octets for octets, _ in spans]
+        assert len(asked) >= least
+        assert any(done < octets for octets, done in spans), "some range ended early"
+        if listed == 3:
+            assert len(asked) <= 9, "soon there are no more ranges"
+        else:
+            assert min(asked[3:]) < asked[0] // 2
+
+
+def test_ranges__a_wrong_guess_costs_time_only(tmp_path, system, monkeypatch, spans) -> None:
     monkeypatch.setattr(ranges, "RANGE", 50_000)
     monkeypatch.setattr(ranges, "begins", lambda data, at, end, way: min(at, end))
     path = write(tmp_path / "a.pcap", 1000)
     settled(path)
     with ThreadPoolExecutor(2) as pool:
         assert played(system, path, True, pool.submit) == played(system, path, False)
+    assert spans
 
 
-def test_ranges__damage_is_where_it_is(tmp_path, system, monkeypatch) -> None:
-    monkeypatch.setattr(ranges, "LEAST", 0)
+def test_ranges__damage_is_where_it_is(tmp_path, system, monkeypatch, spans) -> None:
     monkeypatch.setattr(ranges, "RANGE", 100_000)
     path = write(tmp_path / "a.pcap", 3000)
     octets = bytearray(path.read_bytes())
