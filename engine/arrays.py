@@ -63,7 +63,6 @@ class Spare:
             kept.append(new)
         return new
 
-
     def cells(self, columns: int, rows: int) -> tuple[Array, Array]:
         """u4[columns*rows], at first all 0, and with it a note, i4[rows + 3], of what may be something else, for who
         fills it (see make_clean in engine.kernels.quick): few columns of a batch are filled, and most of it stays 0."""
