@@ -42,6 +42,7 @@ def logging():
 
 
 def played(system, path: Path, quickly: bool, submit=None, home=()) -> dict:
+    system.clock.now = NOW  # as if nothing had been played before: a first frame without a time is as old as the clock
     tally = replay.Tally(system.prepare(True, home))
     quick = replay.quick_of(tally) if quickly else None
     assert bool(quick) == quickly
