@@ -7,7 +7,7 @@ of an integer type.
 
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from sys import getrefcount
 from typing import Any
 
@@ -49,28 +49,24 @@ class Spare:
     in use is in the cache, and new memory has to be asked of the system a page at a time."""
 
     def __init__(self) -> None:
-        self.kept: dict[tuple[str, int], list[Array]] = {}
-        self.cleaned: dict[tuple[int, int], list[tuple[Array, Array]]] = {}
+        self.kept: dict[tuple[object, int], list[tuple[Array, ...]]] = {}
 
     def blank(self, kind: str, n: int) -> Array:
         """As `blank` gives, for numpy."""
-        kept = self.kept.setdefault((kind, n), [])
-        for at in range(len(kept)):
-            if getrefcount(kept[at]) == 2:  # this list, and the argument
-                return kept[at]
-        new = blank(kind, n, True)
-        if len(kept) < MOST_SPARE:
-            kept.append(new)
-        return new
+        return self._again((kind, n), lambda: (blank(kind, n, True),))[0]
 
-    def cells(self, columns: int, rows: int) -> tuple[Array, Array]:
+    def cells(self, columns: int, rows: int) -> tuple[Array, ...]:
         """u4[columns*rows], at first all 0, and with it a note, i4[rows + 3], of what may be something else, for who
         fills it (see make_clean in engine.kernels.quick): few columns of a batch are filled, and most of it stays 0."""
-        kept = self.cleaned.setdefault((columns, rows), [])
-        for value, noted in kept:
-            if getrefcount(value) == 3:  # the pair in this list, the name, and the argument
-                return value, noted
-        new = zeros("u4", columns * rows, True), zeros("i4", rows + 3, True)
+        return self._again((columns, rows), lambda: (zeros("u4", columns * rows, True), zeros("i4", rows + 3, True)))
+
+    def _again(self, key: tuple[object, int], make: Callable[[], tuple[Array, ...]]) -> tuple[Array, ...]:
+        """Arrays of which nobody looks at the first any more, or new ones."""
+        kept = self.kept.setdefault(key, [])
+        for arrays in kept:
+            if getrefcount(arrays[0]) == 2:  # the tuple, and the argument
+                return arrays
+        new = make()
         if len(kept) < MOST_SPARE:
             kept.append(new)
         return new

@@ -148,10 +148,8 @@ def covers(holds: Array) -> Array:
     Bits in words and not a product of matrices: for that numpy has threads, which wait for more in a loop, for longer
     than most captures take.
     """
-    octets = np.packbits(holds, axis=1)
-    padded = np.zeros((len(holds), -(-octets.shape[1] // 8) * 8), np.uint8)
-    padded[:, : octets.shape[1]] = octets
-    bits = np.ascontiguousarray(padded.view(np.uint64).T)
+    whole = np.pad(holds, ((0, 0), (0, -holds.shape[1] % 64)))
+    bits = np.ascontiguousarray(np.packbits(whole, axis=1).view(np.uint64).T)
     return np.array([np.bitwise_or.reduce(bits & ~row[:, None]) == 0 for row in bits.T], np.uint8)
 
 

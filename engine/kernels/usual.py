@@ -249,6 +249,12 @@ def decode_ipv4(data, start, captured, linktype, decoder, n, p, stride, value, s
 
 
 @inner
+def extends(proto):
+    """Whether a header of IPv6 is an extension that others follow in any packet: all of these but fragment headers."""
+    return proto == U(0) or proto == U(43) or proto == U(60)
+
+
+@inner
 def decode_each(data, start, captured, linktype, decoder, k, which, first, stride, value, status, rest, wides):
     """As decode_usual, of k listed frames, one by one; lists those that are not usual, and those of IPv6.
 
@@ -299,11 +305,10 @@ def decode_each(data, start, captured, linktype, decoder, k, which, first, strid
             proto = U(data[o + I(6)])
             upper = 40
             limit = min(total, have) - 8
-            while (proto == U(0) or proto == U(43) or proto == U(60)) and upper <= limit and upper <= MOST_BEHIND:
+            while extends(proto) and upper <= limit and upper <= MOST_BEHIND:
                 proto = U(data[o + I(upper)])
                 upper += 8 + 8 * np.int64(data[o + I(upper + 1)])
-            extension = proto == U(0) or proto == U(43) or proto == U(44) or proto == U(60)
-            if extension or (total == 40 and proto != U(59)):
+            if extends(proto) or proto == U(44) or (total == 40 and proto != U(59)):
                 m += 1
                 continue
             row = (I(256) + I(proto)) * I(LAYOUT_WORDS)
