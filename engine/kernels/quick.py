@@ -436,14 +436,13 @@ def decode_pcap(
     if near:
         rows, at, why = walk_pcap(data, at, big, swapped, scale, header, fcs, carries, ahead, n, *frames)
     make_clean(value, rows, noted)
-    if near:
-        m, wide = decode_chunk(data, frames, done, rows, decoder, rows, value, status, others[0], m, turning)
-        done = rows
-    while done < rows and why == FULL:
-        k, at, why = walk_pcap(
-            data, at, big, swapped, scale, header, fcs, carries, ahead, min(CHUNK, rows - done),
-            start[done:], captured[done:], length[done:], time[done:], linktype[done:],
-        )  # fmt: skip
+    while done < rows and (near or why == FULL):
+        k = min(CHUNK, rows - done)
+        if not near:
+            k, at, why = walk_pcap(
+                data, at, big, swapped, scale, header, fcs, carries, ahead, k,
+                start[done:], captured[done:], length[done:], time[done:], linktype[done:],
+            )  # fmt: skip
         if k:
             m, six = decode_chunk(data, frames, done, k, decoder, rows, value, status, others[0], m, turning)
             wide |= six
