@@ -1,6 +1,6 @@
-"""python -m benchmarks [policy|decode|twin|system|replay|log] [--packets N] [--json]: runs one, or the first four, and
-prints one table. `replay` and `log` run other tools beside zsim and have a table of their own (see bench_replay and
-bench_log), and so has
+"""python -m benchmarks [policy|decode|twin|system|replay|log] [--packets N] [--pieces N] [--json]: runs one, or the
+first four, and prints one table. `replay` and `log` run other tools beside zsim and have a table of their own (see
+bench_replay and bench_log), and so has
 `classify [--rules FILE] [--peer rte_acl] ...`: the classifier beside the fastest one there is.
 
 All of them run one after the other, each in a process of its own, so that the first call and the peak memory of one
@@ -32,10 +32,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", nargs="?", choices=(*NAMES, *BESIDE), help="one of them; the first four when left out")
     parser.add_argument("--packets", type=int, help="of the largest capture of replay (2 million) or log (5 million)")
+    parser.add_argument("--pieces", type=int, help="octets of captures written at a time, for replay (2,097,152)")
     parser.add_argument("--json", action="store_true", help="figures as JSON Lines")
     options = parser.parse_args()
     if options.name in BESIDE:
-        return _beside(options.name, options.packets, options.json)
+        given = {"packets": options.packets, "pieces": options.pieces if options.name == "replay" else None}
+        return _beside(options.name, {name: value for name, value in given.items() if value}, options.json)
     rows = import_module(f"benchmarks.bench_{options.name}").run() if options.name else _all()
     if options.json:
         for row in rows:
@@ -45,11 +47,10 @@ def main() -> int:
     return 0
 
 
-def _beside(name: str, packets: int | None, as_json: bool) -> int:
+def _beside(name: str, given: dict[str, int], as_json: bool) -> int:
     from benchmarks import bench_replay
 
-    run = import_module(f"benchmarks.bench_{name}").run
-    rows = run(packets) if packets else run()
+    rows = import_module(f"benchmarks.bench_{name}").run(**given)
     shown = json.dumps([row._asdict() for row in rows], indent=1) if as_json else bench_replay.table(rows)
     print(shown if as_json else f"{machine()}\n\n{shown}")
     return 0

@@ -6,6 +6,10 @@ the slope between a capture and its first quarter, so start-up is not in it; row
 get the first part only. What writes a packet of output for each one gets 400,000, takes turns with its peer, and both
 write to /dev/null. What is not installed has no row, which is said on standard error. The first call of the
 process, which loads and perhaps compiles kernels, is a row of its own.
+
+Captures are written in pieces of `pieces` octets: a system that can keeps each in memory as it was written, and then a
+large one is mapped and copied at a fraction of the cost of many small ones. "5-tuple" reads the fields that the loops
+over dpkt and scapy read, "all fields" every one there is.
 """
 
 from __future__ import annotations
@@ -18,8 +22,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import IO, Any, NamedTuple
@@ -37,6 +42,8 @@ POOL = 8192  # different frames; a capture repeats them
 PART = 50_000  # packets for slow peers
 MIDDLE = 400_000  # packets where each is written
 FEW = 1000
+PIECES = 1 << 21  # octets; the largest page there is
+FIVE = ("version", "src_addr", "dst_addr", "proto", "src_port", "dst_port")
 RUNS = 7  # in turns with the others, of which the quickest counts
 SECOND = 10**9
 
@@ -63,7 +70,7 @@ class Capture(NamedTuple):
 # ---- captures and filters --------------------------------------------------------------------------------------
 
 
-def make(folder: Path, name: str, packets: int, snap: int | None) -> Capture:
+def make(folder: Path, name: str, packets: int, snap: int | None, pieces: int = PIECES) -> Capture:
     """The capture and its beginnings."""
     random = Random(1)
     records, starts = bytearray(), [0]
@@ -74,15 +81,30 @@ def make(folder: Path, name: str, packets: int, snap: int | None) -> Capture:
         starts.append(len(records))
     sizes = {"whole": packets, "quarter": packets // 4, "part": min(PART, packets), "few": min(FEW, packets)}
     made = {size: folder / f"{name}-{size}.pcap" for size in sizes}
+
+    def parts(count: int) -> Iterator[bytes]:
+        yield engine.write_pcap([])
+        for second in range(-(-count // POOL)):
+            for at in range(0, POOL):
+                struct.pack_into("<II", records, starts[at], NOW // SECOND + second, at * 100)
+            yield bytes(records[: starts[min(POOL, count - second * POOL)]])
+
     for size, count in sizes.items():
-        with open(made[size], "wb") as file:
-            file.write(engine.write_pcap([]))
-            for second in range(-(-count // POOL)):
-                for at in range(0, POOL):
-                    struct.pack_into("<II", records, starts[at], NOW // SECOND + second, at * 100)
-                file.write(records[: starts[min(POOL, count - second * POOL)]])
-        os.utime(made[size], (0, 0))  # a file that was written just now is read and not mapped
+        write(made[size], parts(count), pieces)
     return Capture(name, *(made[size] for size in sizes), packets)
+
+
+def write(path: Path, parts: Iterable[bytes], pieces: int) -> None:
+    """A file of these parts, written so many octets at a time."""
+    left = bytearray()
+    with open(path, "wb", buffering=0) as file:
+        for part in parts:
+            left += part
+            while len(left) >= pieces:
+                file.write(left[:pieces])
+                del left[:pieces]
+        file.write(left)
+    os.utime(path, (0, 0))  # a file that was written just now is read and not mapped
 
 
 def _frame(random: Random, full: bool) -> bytes:
@@ -230,15 +252,15 @@ def in_threads(count: int, work: Callable[[Path], object]) -> Callable[[Path], o
     return timed
 
 
-def decoded(path: Path) -> None:
-    for frames in captures.frames(str(path), True):
-        engine.decode(frames)
+def decoded(path: Path, fields: Collection[str] = FIVE) -> None:
+    for frames in captures.frames(str(path), True, fields=fields):
+        engine.decode(frames, fields)
 
 
-def decoded_by_reading(path: Path) -> None:
+def decoded_by_reading(path: Path, fields: Collection[str] = FIVE) -> None:
     with open(path, "rb", buffering=0) as file:
-        for frames in engine.read_capture(file, "x", True, decoding=True):
-            engine.decode(frames)
+        for frames in engine.read_capture(file, "x", True, decoding=fields):
+            engine.decode(frames, fields)
 
 
 @contextmanager
@@ -263,14 +285,12 @@ def _parquet(tally: replay.Tally, file: IO[bytes]) -> Iterator[Recorder]:
     table.close()
 
 
-def _to_pcapng(path: Path, out: Path) -> None:
-    """The same packets, written in large pieces as `make` does: what is written in small ones the system keeps in small
-    ones, and reading them costs more."""
-    with open(out, "wb", buffering=1 << 22) as file:
-        file.write(pcapng.section("zsim") + pcapng.interface(1, "EN10MB"))
-        for frames in captures.frames(str(path), False):
-            for p in range(frames.count):
-                file.write(pcapng.packet(0, frames.time[p], engine.frame_of(frames, p), frames.length[p]))
+def _as_pcapng(path: Path) -> Iterator[bytes]:
+    """The same packets."""
+    yield pcapng.section("zsim") + pcapng.interface(1, "EN10MB")
+    for frames in captures.frames(str(path), False):
+        for p in range(frames.count):
+            yield pcapng.packet(0, frames.time[p], engine.frame_of(frames, p), frames.length[p])
 
 
 # ---- what others do --------------------------------------------------------------------------------------------
@@ -322,7 +342,7 @@ def missing() -> list[str]:
     return programs + [name for name in PACKAGES if importlib.util.find_spec(name) is None]
 
 
-def run(packets: int = 2_000_000) -> list[Result]:
+def run(packets: int = 2_000_000, pieces: int = PIECES) -> list[Result]:
     os.environ["ZSIM_THREADS"] = "1"
     for name in missing():
         print(f"{name} is not installed: what needs it has no row", file=sys.stderr)
@@ -332,12 +352,12 @@ def run(packets: int = 2_000_000) -> list[Result]:
         first = best(lambda: replayed(some)(make(folder, "first", POOL, 96).few), 1)
         rows = [Result("hdr", "first call, seconds", "zsim", round(first, 3))]
         for name, count, snap in (("hdr", packets, 96), ("mix", packets // 2, None)):
-            rows += _results(folder, make(folder, name, count, snap), some, many)
-            rows += _written(make(folder, name, min(MIDDLE, count), snap), some)
+            rows += _results(folder, make(folder, name, count, snap, pieces), some, many, pieces)
+            rows += _written(make(folder, name, min(MIDDLE, count), snap, pieces), some)
         return rows
 
 
-def _results(folder: Path, capture: Capture, some: System, many: System) -> Iterator[Result]:
+def _results(folder: Path, capture: Capture, some: System, many: System, pieces: int) -> Iterator[Result]:
     def against(job: str, mine: float, **peers: float) -> Iterator[Result]:
         yield Result(capture.name, job, "zsim", mine)
         for tool, its in peers.items():
@@ -351,7 +371,8 @@ def _results(folder: Path, capture: Capture, some: System, many: System) -> Iter
     filtering = command("tcpdump", "-r", "{}", "-w", "/dev/null", "-F", str(terms))
     loop = _pcap_loop(folder)
     works = {"one": replayed(some), "two": in_threads(2, replayed(some)), "many": replayed(many),
-             "decoded": decoded, "read": decoded_by_reading}  # fmt: skip
+             "decoded": decoded, "read": decoded_by_reading,
+             "all": partial(decoded, fields=engine.FIELD)}  # fmt: skip
     works |= {"tcpdump": filtering} if have("tcpdump") else {}
     works |= {"libpcap": command(loop, "{}")} if loop else {}
     rates = dict(zip(works, slopes(capture, RUNS, *works.values()), strict=True))
@@ -365,17 +386,17 @@ def _results(folder: Path, capture: Capture, some: System, many: System) -> Iter
     yield Result(
         capture.name, "replay, 1,000 filters, times the time of 200", "zsim", rates["many"], mine / rates["many"]
     )
-    yield from against("decode, mapped", rate, **libpcap)
-    yield from against("decode, read()", rates["read"], **libpcap)
+    yield from against("decode, 5-tuple, mapped", rate, **libpcap)
+    yield from against("decode, 5-tuple, read()", rates["read"], **libpcap)
+    yield from against("decode, all fields, mapped", rates["all"], **libpcap)
     peers = {"tshark": once(command("tshark", "-r", "{}", "-T", "fields", *(f"-e{each}" for each in FIELDS)), capture)
              } if have("tshark") else {}  # fmt: skip
     for tool, work in (("dpkt", dpkt_loop), ("scapy", scapy_loop)):
         if importlib.util.find_spec(tool):
             peers[tool] = once(work, capture)
-    yield from against("decode with 5-tuple", rate, **peers)
+    yield from against("decode, 5-tuple", rate, **peers)
     same = folder / "same.pcapng"
-    _to_pcapng(capture.quarter, same)
-    os.utime(same, (0, 0))
+    write(same, _as_pcapng(capture.quarter), pieces)
     for job, work in (("decode pcapng, to pcap", decoded), ("replay pcapng, to pcap", replayed(some))):
         seconds = [best(lambda path=path, work=work: work(path), 5) for path in (capture.quarter, same)]
         yield Result(capture.name, job, "zsim", capture.packets / 4e6 / seconds[1], seconds[0] / seconds[1])

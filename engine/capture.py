@@ -11,7 +11,7 @@ https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcapng/.
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -64,6 +64,7 @@ class Decoded(NamedTuple):
     value: Array  # u4[columns*n]  to be used again: besides addresses, and the rows of fragments, nobody writes to it
     status: Array  # u1[n]
     wide: bool  # whether there may be IPv6
+    wanted: int  # which fields; see engine.kernels.usual
 
 
 class Interface(NamedTuple):
@@ -111,16 +112,16 @@ def read_capture(
     name: str,
     compiled: bool = False,
     quick: "Quick | None" = None,
-    decoding: bool = False,
+    decoding: Collection[str] = (),
 ) -> Iterator[Frames]:
     """The frames of a capture, in batches; errors call it `name` and come as it is read.
 
     Frames look into the blocks, which must not change while they are in use. An empty block says that for now there
     are no more: what is there is handed out. Blocks may also be a file with `readinto`. With `quick` only those that it
     does not settle are handed out, and batches may be empty. `decoding`, in compiled mode, reads headers while they are
-    in the cache; `decode` is still to be called, once.
+    in the cache, of the fields it names; `decode` is still to be called, once, and for no others.
     """
-    stream = _Stream(blocks, name, compiled, quick, decoding and compiled)
+    stream = _Stream(blocks, name, compiled, quick, decoding if compiled else ())
     try:
         yield from _read(stream)
     except CaptureError as error:
@@ -153,7 +154,9 @@ def _read(stream: "_Stream") -> Iterator[Frames]:
 class _Stream:
     """The bytes at hand: `data` from file offset `base` on, of which all before `at` is done with."""
 
-    def __init__(self, blocks: Any, name: str, compiled: bool, quick: "Quick | None", decoding: bool) -> None:
+    def __init__(
+        self, blocks: Any, name: str, compiled: bool, quick: "Quick | None", decoding: Collection[str]
+    ) -> None:
         self.source = blocks if hasattr(blocks, "readinto") else None
         self.blocks = iter(()) if self.source else iter(blocks)
         self.name, self.compiled, self.quick, self.decoding = name, compiled, quick, decoding
@@ -206,7 +209,7 @@ class _Stream:
         from engine.headers import decoder, others, turning
 
         if self.tables is None:
-            self.tables = decoder(), turning(), others(BATCH)
+            self.tables = decoder(self.decoding), turning(), others(BATCH)
         return self.tables
 
     def need(self, octets: int) -> bool:
@@ -271,7 +274,8 @@ class _DecodedBatch(_Batch):
         self.value, noted = stream.spare.cells(COLUMNS, self.most)
         self.status, self.wide = fresh("u1", self.most), 0
         self.rows = self.most  # of a column of `value`
-        self.given = *stream.rooms(), self.columns, self.value, noted, self.status
+        self.tables = stream.rooms()
+        self.given = *self.tables, self.columns, self.value, noted, self.status
 
     def pcap(self, stream: _Stream, *way: int) -> tuple[int, int]:
         from engine.kernels.quick import decode_pcap
@@ -291,7 +295,7 @@ class _DecodedBatch(_Batch):
         value = self.value[: COLUMNS * self.rows]
         if self.count < self.rows:
             value = first_rows(value, self.count, self.rows)
-        decoded = Decoded(value, self.status[: self.count], bool(self.wide))
+        decoded = Decoded(value, self.status[: self.count], bool(self.wide), self.tables[0][-1])
         for frames in super().frames(stream):
             yield frames._replace(decoded=decoded)
 

@@ -8,8 +8,9 @@ of them at most; whatever else it meets, AH and ESP among them, is the upper lay
 """
 
 import ipaddress
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Collection, Iterable
+from functools import cache, reduce
+from operator import or_
 from typing import NamedTuple, cast
 
 from engine.arrays import Array, as_array, blank, is_compiled, join, take, zeros
@@ -83,11 +84,15 @@ def _shapes() -> Array:
     return as_array([shape(0, -1, -1, -1, -1), *(word for row in rows for word in row)], "u4", True)
 
 
-def decoder(wanted: int | None = None) -> tuple[Array, Array, Array, int]:
-    """The tables of the kernel for usual frames, and which columns it fills in: all of them."""
-    from engine.kernels.usual import FLAGS, KINDS, LENGTHS
+def decoder(fields: Iterable[str]) -> tuple[Array, Array, Array, int]:
+    """The tables of the kernel for usual frames, and which columns it fills in for these fields."""
+    return _links(True), _layout(True), _shapes(), _wanted(fields)
 
-    return _links(True), _layout(True), _shapes(), KINDS | FLAGS | LENGTHS if wanted is None else wanted
+
+def _wanted(fields: Iterable[str]) -> int:
+    from engine.kernels.usual import WANTED
+
+    return reduce(or_, (WANTED.get(COLUMN[name], 0) for name in fields), 0)
 
 
 def turning() -> tuple[Array, ...]:
@@ -106,18 +111,18 @@ def others(n: int) -> tuple[Array, ...]:
     return tuple(blank(kind, size, True) for kind, size in kinds)
 
 
-def decode(frames: Frames) -> Headers:
-    """Read the headers of a batch, in the mode of its arrays."""
+def decode(frames: Frames, fields: Collection[str] = FIELD) -> Headers:
+    """Read the headers of a batch, in the mode of its arrays. Where not all `fields` are named, the others may be 0."""
     if not is_compiled(frames.data):
         return _decode_plain(frames)
-    n = frames.count
-    if frames.decoded is not None:
-        return Headers(frames.decoded.value, frames.decoded.status, n, frames.decoded.wide)
+    n, known = frames.count, frames.decoded
+    if known is not None and not _wanted(fields) & ~known.wanted:
+        return Headers(known.value, known.status, n, known.wide)
     from engine.kernels.usual import usual
 
     value, status = zeros("u4", COLUMNS * n, True), blank("u1", n, True)
     columns = frames.data, frames.start, frames.captured, frames.length, frames.linktype
-    wide = usual(*columns, decoder(), n, value, status, turning(), others(n))
+    wide = usual(*columns, decoder(fields), n, value, status, turning(), others(n))
     return Headers(value, status, n, bool(wide))
 
 

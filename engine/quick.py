@@ -8,8 +8,6 @@ every sum is one of sums.
 """
 
 from collections.abc import Callable, Iterator
-from functools import reduce
-from operator import or_
 from typing import Any, NamedTuple
 
 from engine.arrays import Array, as_array, blank, of_octets, zeros
@@ -44,7 +42,7 @@ class Quick:
         from engine.headers import columns_of, decoder, turning
         from engine.kernels.passes import SCRATCH
         from engine.kernels.quick import STRIDE, TOTALS
-        from engine.kernels.usual import CHUNK, WANTED
+        from engine.kernels.usual import CHUNK
         from engine.products import Program
 
         assert isinstance(rules.table.body, Program)
@@ -58,7 +56,6 @@ class Quick:
         way = (vantage.width.bit_length() - 1, -1 if arrival is None else arrival)
         program = (body.steps, body.narrow, body.arena, zeros("u4", SCRATCH, True))
         columns = columns_of(rules.table.fields)
-        wanted = reduce(or_, (WANTED.get(column, 0) for column in columns.tolist()), 0)
         flags = (as_array(bytes(flag) + none, "u1", True) for flag, none in ((rules.deny, b"\1"), (rules.log, b"\0")))
         judging = (*flags, columns)
         self._sums = zeros("i8", 4 * (rows + 1), True)
@@ -73,7 +70,7 @@ class Quick:
             turning(),
         )
         self._tables = (
-            frames, decoder(wanted), places, way, vantage.zones, program, judging, counted, scratch,
+            frames, decoder(rules.table.fields), places, way, vantage.zones, program, judging, counted, scratch,
             (*self._listed, self._copies, self._held),
         )  # fmt: skip
         self.given = rules, vantage, rows, arrival

@@ -10,7 +10,7 @@ from engine.classify import Counters, FlowCache, classify, count
 from engine.compile import SHAPES, MatchTable, ahead, compile_rules
 from engine.datagrams import Trains, reassemble
 from engine.decap import decap, ethertypes
-from engine.fields import STATUSES
+from engine.fields import FIELD, STATUSES
 from engine.headers import Headers, decode
 from engine.journal import PLACE, RULE, TIME, Journal, Judged, Plan, Quotas, Source, limited, list_told
 from engine.judge import RuleSet, judge, logged
@@ -44,7 +44,7 @@ def warm(callback: Callable[[str], None] = lambda name: None) -> None:
         for capture in (write_pcap([(0, _PING), (0, _PING[:9])], 101), _pcapng(_PING)):
             for frames in read_capture([capture], "warm", compiled=True):
                 _use(frames)
-            for frames in read_capture([capture], "warm", compiled=True, decoding=True):
+            for frames in read_capture([capture], "warm", compiled=True, decoding=FIELD):
                 decode(frames)
                 if frames.section is not None:
                     originals(frames)

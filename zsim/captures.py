@@ -10,7 +10,7 @@ import stat
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
@@ -22,6 +22,7 @@ import engine
 BLOCK = 1024 * 1024  # octets read at once
 SIP = 64 * 1024  # compressed octets looked at together
 WINDOW = 16 * 1024 * 1024  # octets of a mapped file kept in this process
+HUGE = 2 * 1024 * 1024  # octets of the largest pages a system maps at once; part of one is not given back
 COMPILED_FROM = 2 * 1024 * 1024  # octets of input from which loading compiled kernels pays
 SETTLED = 60  # seconds without a change after which nobody is taken to be writing a file
 WAIT = 0.2  # seconds until a file that is followed is looked at again
@@ -100,20 +101,21 @@ class Wanted:
 
 def frames(
     path: str, compiled: bool, progress: Progress = lambda octets: None, follow: bool = False,
-    tell: Tell = lambda line: None, quick: engine.Quick | None = None,
+    tell: Tell = lambda line: None, quick: engine.Quick | None = None, fields: Collection[str] = engine.FIELD,
 ) -> Iterator[engine.Frames]:
     """The frames of one capture, in batches, each to be decoded once. `progress` hears of octets read. With `follow`
     there is no end: a file that was cut short is read from its start again, and another one of that name from its own;
-    `tell` hears of it. With `quick`, in compiled mode, only those frames that it does not settle.
+    `tell` hears of it. With `quick`, in compiled mode, only those frames that it does not settle. `fields`: those to be
+    decoded.
 
     Raises engine.CaptureError; where a file is damaged, after the frames before the damage."""
     if not follow or path == "-":
-        yield from _once(path, compiled, progress, None, quick)
+        yield from _once(path, compiled, progress, None, quick, fields)
         return
     while True:
         why: list[str] = []
         try:
-            yield from _once(path, compiled, progress, why, quick)
+            yield from _once(path, compiled, progress, why, quick, fields)
         except engine.CaptureError as error:
             if not why:
                 raise
@@ -122,7 +124,8 @@ def frames(
 
 
 def _once(
-    path: str, compiled: bool, progress: Progress, ended: list[str] | None, quick: engine.Quick | None
+    path: str, compiled: bool, progress: Progress, ended: list[str] | None, quick: engine.Quick | None,
+    fields: Collection[str],
 ) -> Iterator[engine.Frames]:
     """The frames of one file. Unless `ended` is None the file is followed, and gets why that ended."""
     damage: list[engine.CaptureError] = []
@@ -134,7 +137,7 @@ def _once(
         with _opened(path) as file:
             if _is_plain(file):
                 source: Any = _Counted(file, progress)
-                yield from engine.read_capture(source, path, compiled, quick, decoding=True)
+                yield from engine.read_capture(source, path, compiled, quick, fields)
                 return
 
     def whole() -> Iterator[bytes]:
@@ -145,7 +148,7 @@ def _once(
 
     try:
         with _threads(quick) if mapped else nullcontext():
-            batches = engine.read_capture(whole(), path, compiled, quick, decoding=True)
+            batches = engine.read_capture(whole(), path, compiled, quick, fields)
             yield from _let_go(path, batches, progress, quick) if mapped else batches
     except engine.CaptureError as error:
         if unpacked:
@@ -228,7 +231,7 @@ def _let_go(
             progress(reached - done)
             done = reached
             if done - kept > WINDOW and hasattr(mmap, "MADV_DONTNEED"):
-                whole = (done - kept) // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+                whole = (done - kept) // HUGE * HUGE
                 block.madvise(mmap.MADV_DONTNEED, kept, whole)
                 kept += whole
 

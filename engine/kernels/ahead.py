@@ -52,6 +52,16 @@ def word(data: Any, at: int, big: int) -> int:
     return int.from_bytes(data[at : at + 4], "big" if big else "little")
 
 
+def filled(data: Any, at: int) -> int:
+    """Which of 64 octets from data[at] on, all of them there, are not 0: as bits, the first octet's the lowest."""
+    return sum(1 << k for k in range(64) if data[at + k])
+
+
+def lowest(bits: int) -> int:
+    """The place of the lowest bit that is set, of bits that are not 0."""
+    return (bits & -bits).bit_length() - 1
+
+
 def teach() -> None:
     """Tell numba what these are in machine code."""
     _teach_prefetch()
@@ -61,6 +71,8 @@ def teach() -> None:
     _teach_word()
     _teach_put()
     _teach_digits()
+    _teach_filled()
+    _teach_lowest()
 
 
 def _teach_chunk() -> None:
@@ -206,3 +218,45 @@ def _teach_digits() -> None:
     @overload(eight_digits)  # type: ignore[untyped-decorator]
     def _(v: int) -> Any:  # numba compares names and annotations of arguments
         return eight_digits
+
+
+def _teach_filled() -> None:
+    """One comparison of a line of octets."""
+    import sys
+
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic, overload
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def machine(context: Any, data: Any, at: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            line, bits = ir.VectorType(ir.IntType(8), 64), ir.IntType(64)
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            address = builder.bitcast(builder.gep(array.data, [arguments[1]]), line.as_pointer())
+            found = builder.icmp_unsigned("!=", builder.load(address, align=1), ir.Constant(line, None))
+            bits = builder.bitcast(found, bits)
+            return builder.bitreverse(bits) if sys.byteorder == "big" else bits
+
+        return types.uint64(data, types.int64), code
+
+    @overload(filled)
+    def _(data, at):  # type: ignore[no-untyped-def]
+        return lambda data, at: machine(data, at)
+
+
+def _teach_lowest() -> None:
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic, overload
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def machine(context: Any, bits: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+        return types.int64(types.uint64), code
+
+    @overload(lowest)
+    def _(bits):  # type: ignore[no-untyped-def]
+        return lambda bits: machine(bits)

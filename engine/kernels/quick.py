@@ -29,7 +29,7 @@ from engine.kernels import inner, kernel
 from engine.kernels.ahead import copy_octets, word
 from engine.kernels.journey import DENIED, FORWARD, IN, LOOP, NONE, OUT, PERMITTED, UNFILTERED
 from engine.kernels.passes import fill, run
-from engine.kernels.usual import CHUNK, FILLED, WANTED, I, decode_others, decode_usual
+from engine.kernels.usual import ALWAYS, CHUNK, FILLED, WANTED, I, decode_others, decode_usual
 from engine.kernels.vectors import search
 from engine.kernels.walk import FULL, MORE, MOST_CAPTURED, NO_TIME, UNTIMED, walk_pcap, walk_pcapng
 
@@ -44,7 +44,8 @@ TOTALS = VERDICTS + 5
 
 VERSION, SRC, DST = COLUMN["version"], COLUMN["src_addr"], COLUMN["dst_addr"]
 DIRECTION, ROUTED, ZONE = COLUMN["direction"], COLUMN["routed"], COLUMN["zone"]
-UNFILLED = tuple(c for c in range(COLUMNS) if c not in FILLED and c not in WANTED)  # where all is wanted
+#: Of each column when it is filled in: always, when that is wanted, or never.
+FILLED_FOR = tuple(ALWAYS if c in FILLED else WANTED.get(c, 0) for c in range(COLUMNS))
 MANY = 16  # one in so many rows to be cleaned: then all are
 WIDE_COLUMNS = (SRC, SRC + 1, SRC + 2, DST, DST + 1, DST + 2)
 
@@ -372,22 +373,21 @@ def play_pcapng(
 
 
 @inner
-def make_clean(value, rows, noted):
+def make_clean(value, rows, wanted, noted):
     """Put 0 where decoding writes nothing, in columns of so many rows that have been in use before, perhaps.
 
     noted  i4[rows + 3]: of that use the rows of a column, 0 before the first; how many of the rows behind may hold
            anything; whether others have an IPv6 address
     """
     before, m, wide = noted[0], np.int64(noted[1]), noted[2]
-    if before == rows and m * MANY <= rows:
-        for c in UNFILLED:
+    few = before == rows and m * MANY <= rows
+    for c in range(COLUMNS if before else 0):
+        if FILLED_FOR[c] & (wanted | ALWAYS):
+            continue
+        if few:
             for i in range(m):
                 value[I(c * rows) + I(noted[3 + i])] = 0
-        if wide:
-            for c in WIDE_COLUMNS:
-                fill(np.uint32(0), value[c * rows : (c + 1) * rows])
-    elif before:
-        for c in UNFILLED:
+        if not few or (wide and c in WIDE_COLUMNS):
             fill(np.uint32(0), value[c * rows : (c + 1) * rows])
     noted[0] = rows
     noted[1] = noted[2] = 0
@@ -435,7 +435,7 @@ def decode_pcap(
     near = len(data) - at <= NEAR
     if near:
         rows, at, why = walk_pcap(data, at, big, swapped, scale, header, fcs, carries, ahead, n, *frames)
-    make_clean(value, rows, noted)
+    make_clean(value, rows, decoder[3], noted)
     while done < rows and (near or why == FULL):
         k = min(CHUNK, rows - done)
         if not near:
@@ -458,7 +458,7 @@ def decode_pcapng(
     """The same for packet blocks of a pcapng, behind the `done` frames there are."""
     m = wide = 0
     if not done:
-        make_clean(value, n, noted)
+        make_clean(value, n, decoder[3], noted)
     before = np.int64(0)  # not a constant, or the walk would be compiled for it
     why = FULL
     start, captured, length, time, linktype = frames

@@ -24,6 +24,7 @@ import numpy as np
 
 from engine.fields import COLUMN, COLUMNS, COMPLETE, FIELD, NOT_IP
 from engine.kernels import inner, kernel
+from engine.kernels.ahead import filled, lowest
 from engine.kernels.decode import LAYOUT_WORDS, LINK_WORDS, ipv4, ipv6, link, transport
 from engine.kernels.decode import inner as within
 from engine.kernels.passes import fill
@@ -39,7 +40,7 @@ TCP_FLAGS, CONNECT = COLUMN["tcp_flags"], COLUMN["connect"]
 IP_LENGTH, UPPER, IDENTIFICATION = COLUMN["ip_length"], COLUMN["upper"], COLUMN["identification"]
 NO_PORT, NO_TYPE, NO_FLAGS = FIELD["src_port"].unknown, FIELD["type"].unknown, FIELD["tcp_flags"].unknown
 
-KINDS, FLAGS, LENGTHS = 1, 2, 4  # see decode_usual
+KINDS, FLAGS, LENGTHS, ALWAYS = 1, 2, 4, 8  # see decode_usual
 #: Which of these each column belongs to that is not filled in always.
 WANTED = {TYPE: KINDS, CODE: KINDS, TCP_FLAGS: FLAGS, CONNECT: FLAGS}
 WANTED |= {IDENTIFICATION: LENGTHS, IP_LENGTH: LENGTHS, UPPER: LENGTHS}
@@ -49,6 +50,7 @@ PART = 256
 WORDS = OCTETS // 4
 MOST_BEHIND = 64  # octets from the begin of an IPv6 packet, where its last extension may begin
 MANY = 4  # one in so many frames with a tag is worth a second reading of all
+LINE = 64  # statuses looked at at a time
 BEFORE = 4  # octets in front of a packet that are read with it: they end with the ethertype
 
 # What a word of `shapes` says of an IPv4 protocol: octets its header must have, ODD where it goes frame by frame, then
@@ -189,13 +191,21 @@ def lengths_of(a, b, identification, length, upper):
 def list_odd(status, before, odd, six):
     """The frames that are not taken, and of them those that seem to be IPv6; returns how many are in each list."""
     m = w = 0
-    for f in range(len(status)):
-        not_taken = np.int64(status[f] == NOT_IP)
-        is_six = not_taken & np.int64(before[f] & U(0xFFFF) == U(IPV6))
-        odd[m] = f
-        six[w] = f
-        m += not_taken - is_six
-        w += is_six
+    for first in range(0, len(status), LINE):
+        if first + LINE <= len(status):
+            left = filled(status, first)
+        else:
+            left = I(0)
+            for f in range(first, len(status)):
+                left |= I(status[f] != COMPLETE) << I(f - first)
+        while left:
+            f = first + lowest(left)
+            left &= left - I(1)
+            is_six = np.int64(before[f] & U(0xFFFF) == U(IPV6))
+            odd[m] = f
+            six[w] = f
+            m += 1 - is_six
+            w += is_six
     return m, w
 
 

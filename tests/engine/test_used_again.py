@@ -4,6 +4,7 @@ import io
 from random import Random
 
 import made
+import numpy as np
 import pytest
 from scapy.layers.inet import IP, fragment
 from scapy.packet import Raw
@@ -47,7 +48,7 @@ def _rows(blocks, compiled):
     """What is found of every packet, after all has been done with it that changes it."""
     vantage = engine.place([(4, HERE, 0), (6, HERE_6, 0)], [], [], [255], compiled)
     trains, found = engine.Trains(), []
-    for frames in engine.read_capture(blocks, "x", compiled, decoding=True):
+    for frames in engine.read_capture(blocks, "x", compiled, decoding=engine.FIELD):
         headers = engine.decode(frames)
         engine.rewrite(headers, 4, THERE, THERE, THERE + 1)
         engine.rewrite(headers, 6, HERE_6, HERE_6, HERE_6 - (1 << 64))
@@ -68,3 +69,36 @@ def test_decode__in_memory_used_again(captures_made, which, monkeypatch):
     assert len(expected) >= 6000
     for blocks in ([octets], io.BytesIO(octets), [octets[at : at + 70_000] for at in range(0, len(octets), 70_000)]):
         assert _rows(blocks, True) == expected
+
+
+FEW = ("version", "src_addr", "dst_addr", "proto", "src_port", "dst_port")
+
+
+def _cells(headers, names):
+    return {name: engine.values(headers, name, np.arange(headers.count)) for name in names}
+
+
+def test_decode__of_some_fields(captures_made):
+    octets = captures_made[0]
+    found = zip(
+        engine.read_capture(io.BytesIO(octets), "x", True, decoding=FEW),
+        engine.read_capture(io.BytesIO(octets), "x", True),
+        strict=True,
+    )
+    batches = 0
+    for some, bare in found:
+        whole = engine.decode(bare)
+        few = engine.decode(some, FEW)
+        assert _cells(few, FEW) == _cells(whole, FEW)
+        assert few.value is some.decoded.value  # read along with the capture
+        more = engine.decode(some)  # what was not read along with it
+        assert more.value is not some.decoded.value
+        assert more.value.tolist() == whole.value.tolist()
+        assert few.status.tolist() == more.status.tolist() == whole.status.tolist()
+        for name in ("tcp_flags", "ip_length", "type"):  # nothing, not what a batch before had there
+            first = engine.COLUMN[name] * few.count
+            found, known = (of.value[first : first + few.count] for of in (few, whole))
+            assert ((found == 0) | (found == known)).all()
+            assert (found != known).any()
+        batches += 1
+    assert batches >= 2
