@@ -47,6 +47,11 @@ def eight_digits(v: int) -> int:
     return (tens | (quarters - 10 * tens) << 8) + 0x3030_3030_3030_3030
 
 
+def row(p: int) -> int:
+    """p, of which machine code need not test whether it is negative and so counts from the end."""
+    return p
+
+
 def word(data: Any, at: int, big: int) -> int:
     """The 32-bit word at data[at], most significant octet first if `big`; a single load in machine code."""
     return int.from_bytes(data[at : at + 4], "big" if big else "little")
@@ -73,6 +78,7 @@ def teach() -> None:
     _teach_digits()
     _teach_filled()
     _teach_lowest()
+    _teach_row()
 
 
 def _teach_chunk() -> None:
@@ -171,23 +177,36 @@ def _teach_copy() -> None:
 
 
 def _teach_word() -> None:
-    """With indices that cannot be negative LLVM sees that four octets are one word."""
+    """One load, of any alignment, whose octets change places if `big`."""
+    import sys
+
     import numpy as np
-    from numba.extending import overload
+    from llvmlite import ir
+    from numba import types
+    from numba.core import config
+    from numba.extending import intrinsic, overload
 
-    index, octets = np.uint64, np.uint32
+    @intrinsic  # type: ignore[untyped-decorator]
+    def machine(context: Any, data: Any, at: Any, big: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            kind = ir.IntType(32)
+            address = builder.bitcast(builder.gep(array.data, [arguments[1]]), kind.as_pointer())
+            here = builder.load(address, align=1)
+            turned = builder.bswap(here)
+            is_big = builder.icmp_signed("!=", arguments[2], ir.Constant(arguments[2].type, 0))
+            first, second = (here, turned) if sys.byteorder == "big" else (turned, here)
+            return builder.zext(builder.select(is_big, first, second), ir.IntType(64))
 
-    @overload(word, inline="always")
+        return types.int64(data, types.int64, types.int64), code
+
+    @overload(word)
     def _(data, at, big):  # type: ignore[no-untyped-def]
-        def load(data, at, big):  # type: ignore[no-untyped-def]
-            i = index(at)
-            a, b = octets(data[i]), octets(data[i + index(1)])
-            c, d = octets(data[i + index(2)]), octets(data[i + index(3)])
-            if big:
-                return np.int64(octets(a << octets(24) | b << octets(16) | c << octets(8) | d))
-            return np.int64(octets(d << octets(24) | c << octets(16) | b << octets(8) | a))
+        def checked(data, at, big):  # type: ignore[no-untyped-def]
+            a, b, c, d = np.int64(data[at]), np.int64(data[at + 1]), np.int64(data[at + 2]), np.int64(data[at + 3])
+            return a << 24 | b << 16 | c << 8 | d if big else d << 24 | c << 16 | b << 8 | a
 
-        return load
+        return checked if config.BOUNDSCHECK else lambda data, at, big: machine(data, at, big)
 
 
 def _teach_put() -> None:
@@ -260,3 +279,14 @@ def _teach_lowest() -> None:
     @overload(lowest)
     def _(bits):  # type: ignore[no-untyped-def]
         return lambda bits: machine(bits)
+
+
+def _teach_row() -> None:
+    import numpy as np
+    from numba.extending import overload
+
+    unsigned = np.uint64
+
+    @overload(row)
+    def _(p):  # type: ignore[no-untyped-def]
+        return lambda p: unsigned(p)

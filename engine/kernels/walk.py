@@ -4,7 +4,7 @@
 # A kernel has no types but those its docstring gives: they are two for every array.
 
 from engine.kernels import inner, kernel
-from engine.kernels.ahead import CACHE_LINE, prefetch, read, word
+from engine.kernels.ahead import CACHE_LINE, prefetch, read, row, word
 
 #: The most octets of one frame a capture holds, as libpcap and Wireshark have it (MAXIMUM_SNAPLEN).
 MOST_CAPTURED = 262_144
@@ -133,21 +133,21 @@ def walk_pcapng(data, at, big, interface, interfaces, ahead, p, n, start, captur
                 return p, at, FULL
             if octets < (16 if kind == 3 else 32):
                 return p, at, BLOCK_SHORT
-            row = 0
+            described = 0
             first = word(data, at + 8, big)
             if kind == 6:
-                row = first
+                described = first
             elif kind == 2:  # a 16-bit number, whichever half comes first
-                row = first // 65536 if big else first % 65536
-            if row >= interfaces:
+                described = first // 65536 if big else first % 65536
+            if described >= interfaces:
                 return p, at, NO_INTERFACE
-            row *= INTERFACE_WORDS
+            described *= INTERFACE_WORDS
             when = NO_TIME
             if kind == 3:  # cut at the snap length, which the block does not repeat; it has no time either
                 wire = first
                 have = min(first, octets - 16)
-                if interface[row + 1] > 0:
-                    have = min(have, interface[row + 1])
+                if interface[described + 1] > 0:
+                    have = min(have, interface[described + 1])
                 o = at + 12
             else:
                 high = word(data, at + 12, big)
@@ -156,7 +156,7 @@ def walk_pcapng(data, at, big, interface, interfaces, ahead, p, n, start, captur
                 wire = word(data, at + 24, big)
                 if have > octets - 32:
                     return p, at, BLOCK_SHORT
-                unit = interface[row + 2]
+                unit = interface[described + 2]
                 ticks = min(high, 2**31 - 1) * 2**32 + low
                 if unit == 1_000_000:  # nearly always; by a constant the machine divides without dividing
                     second = ticks // 1_000_000
@@ -165,18 +165,19 @@ def walk_pcapng(data, at, big, interface, interfaces, ahead, p, n, start, captur
                     second = ticks // 1_000_000_000
                     when = ticks % 1_000_000_000
                 else:
-                    second = ticks // unit
-                    when = ticks % unit // interface[row + 3] * 1_000_000_000 // interface[row + 4]
-                second = min(second, 10**11) + interface[row + 5]
+                    second = min(ticks // unit, 10**11)
+                    when = ticks % unit // interface[described + 3] * 1_000_000_000 // interface[described + 4]
+                second += interface[described + 5]
                 when += min(max(second, FIRST_SECOND), LAST_SECOND) * 1_000_000_000
                 o = at + 28
             if have > MOST_CAPTURED:
                 return p, at, CAPTURED
-            start[p] = o
-            captured[p] = have
-            length[p] = wire
-            time[p] = when
-            linktype[p] = interface[row]
+            here = row(p)
+            start[here] = o
+            captured[here] = have
+            length[here] = wire
+            time[here] = when
+            linktype[here] = interface[described]
             p += 1
         at += octets
     return p, at, MORE
