@@ -400,7 +400,9 @@ def _results(folder: Path, capture: Capture, some: System, many: System, pieces:
     for job, work in (("decode pcapng, to pcap", decoded), ("replay pcapng, to pcap", replayed(some))):
         seconds = [best(lambda path=path, work=work: work(path), 5) for path in (capture.quarter, same)]
         yield Result(capture.name, job, "zsim", capture.packets / 4e6 / seconds[1], seconds[0] / seconds[1])
-    zsim = command(sys.executable, "-m", "zsim.cli", "replay", "-s", _saved(folder), "{}")
+    script = Path(sys.executable).with_name("zsim")
+    begun = (str(script),) if script.exists() else (sys.executable, "-m", "zsim.cli")
+    zsim = command(*begun, "replay", "-s", _saved(folder), "{}")
     yield Result(capture.name, "whole process, 1,000 packets, seconds", "zsim", best(lambda: zsim(capture.few), 9))
     whole = capture.packets / best(lambda: zsim(capture.whole), RUNS) / 1e6
     its = {"tcpdump": capture.packets / best(lambda: filtering(capture.whole), RUNS) / 1e6} if have("tcpdump") else {}

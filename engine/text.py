@@ -8,8 +8,6 @@ A template is a row of parts; a part is text that is the same in every row, or r
 Neighbours that read nothing, or the same column of texts, are made one.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -213,7 +211,7 @@ class Columns(NamedTuple):
     count: int  # type: ignore[assignment]  # hides tuple.count
 
     @classmethod
-    def of(cls, template: Template, values: Mapping[str, Sequence[int]], compiled: bool = False) -> Columns:
+    def of(cls, template: Template, values: Mapping[str, Sequence[int]], compiled: bool = False) -> "Columns":
         """From a sequence per column; what has several words is one number. Raises ValueError for choices there are
         not."""
         n = len(next(iter(values.values()), ()))

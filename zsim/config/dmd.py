@@ -16,8 +16,6 @@
 Braces stand on lines of their own; `#` begins a comment. (halz001 dmstackconfig, dmdcfg; the seed)
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

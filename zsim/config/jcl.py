@@ -13,8 +13,6 @@ printing and space has no part in networking and is skipped. (the seed's procedu
 fields, continuing statements, symbolic parameters)
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple

@@ -16,8 +16,6 @@ a misspelling leaves the default in effect. Resolving references is the Policy A
 Source: halz001, general syntax rules for Policy Agent; one topic per statement; halz002 pbn_verify.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -43,7 +41,7 @@ class Block(NamedTuple):
 
     type: str
     name: str
-    entries: tuple[Attribute | Block, ...]
+    entries: "tuple[Attribute | Block, ...]"
     where: Where
 
 

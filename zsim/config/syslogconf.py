@@ -9,8 +9,6 @@ hold `*`. Conditions with a user id and job name take what this system writes, t
 over the network, the others take both. Source: halz001 syslogd rule syntax, parameters, destinations, priority codes.
 """
 
-from __future__ import annotations
-
 import re
 from fnmatch import fnmatchcase
 from typing import NamedTuple

@@ -6,8 +6,6 @@ It passes rules to the stack and processes no packet. An error in an IP security
 has; without an IpSecConfig the default rules of the profile are in force. (halz002 ipsecurity_modify_pol_ag_cfg_files)
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 

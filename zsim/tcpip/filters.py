@@ -5,8 +5,6 @@ here as a `FilterSet`, which closes with its implicit denies. `lower` is the onl
 into ranges of header fields.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -41,7 +39,7 @@ class Service(NamedTuple):
     secclass: int = 0
     fragments_only: bool = False
 
-    def mirrored(self) -> Service:
+    def mirrored(self) -> "Service":
         """Ports exchanged; type and code stay as coded. (halz002 trusted-model sample; ICMP an inference)"""
         return self._replace(source_port=self.dest_port, dest_port=self.source_port)
 
@@ -100,7 +98,7 @@ class Hits(NamedTuple):
     first: int | None = None
     last: int | None = None
 
-    def __add__(self, other: object) -> Hits:
+    def __add__(self, other: object) -> "Hits":
         assert isinstance(other, Hits)
         times = [time for time in (self.first, self.last, other.first, other.last) if time is not None]
         first, last = (min(times), max(times)) if times else (None, None)
@@ -268,7 +266,7 @@ def policy_denies(versions: tuple[int, ...], discard: str, logged: bool, where: 
 # ---- meaning ---------------------------------------------------------------------------------------------------
 
 
-def lower(rule: FilterRule, number: int) -> Rule:
+def lower(rule: FilterRule, number: int) -> "Rule":
     """The rule as ranges of header fields. A selector the packet does not show matches no test of it, so a filter
     that names ports never takes a later fragment. (halz002 ipsecurity_routed_traffic_frag_pckts)"""
     from engine.rules import Rule, Test

@@ -8,8 +8,6 @@ statement or entry, `places` those of the words in it that a complaint may be ab
 Source: z/OS Communications Server IP Configuration Reference (halz001), one topic per statement.
 """
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
