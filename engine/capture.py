@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.arrays import Array, Spare, blank, first_rows, of_octets, zeros
 from engine.fields import COLUMNS
+from engine.kernels.walk import INTERFACE_WORDS
 from engine.kernels.walk import NO_TIME as NO_TIME
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def read_capture(
     Frames look into the blocks, which must not change while they are in use. An empty block says that for now there
     are no more: what is there is handed out. Blocks may also be a file with `readinto`. With `quick` only those that it
     does not settle are handed out, and batches may be empty. `decoding`, in compiled mode, reads headers while they are
-    in the cache, of the fields it names; `decode` is still to be called, once, and for no others.
+    in the cache, of the fields it names; `decode` is still to be called, once, and for others reads them again.
     """
     stream = _Stream(blocks, name, compiled, quick, decoding if compiled else ())
     try:
@@ -274,8 +275,9 @@ class _DecodedBatch(_Batch):
         self.value, noted = stream.spare.cells(COLUMNS, self.most)
         self.status, self.wide = fresh("u1", self.most), 0
         self.rows = self.most  # of a column of `value`
-        self.tables = stream.rooms()
-        self.given = *self.tables, self.columns, self.value, noted, self.status
+        decoder, *rooms = stream.rooms()
+        self.wanted = decoder[3]
+        self.given = decoder, *rooms, self.columns, self.value, noted, self.status
 
     def pcap(self, stream: _Stream, *way: int) -> tuple[int, int]:
         from engine.kernels.quick import decode_pcap
@@ -295,7 +297,7 @@ class _DecodedBatch(_Batch):
         value = self.value[: COLUMNS * self.rows]
         if self.count < self.rows:
             value = first_rows(value, self.count, self.rows)
-        decoded = Decoded(value, self.status[: self.count], bool(self.wide), self.tables[0][-1])
+        decoded = Decoded(value, self.status[: self.count], bool(self.wide), self.wanted)
         for frames in super().frames(stream):
             yield frames._replace(decoded=decoded)
 
@@ -433,7 +435,7 @@ class _Interfaces:
 
     def __init__(self, compiled: bool) -> None:
         self.compiled = compiled
-        self.rows: Array = zeros("i8", 6 * 8, compiled)
+        self.rows: Array = zeros("i8", INTERFACE_WORDS * 8, compiled)
         self.count = self.kept = 0
 
     def describe(self, stream: _Stream, order: str) -> int:
@@ -453,13 +455,15 @@ class _Interfaces:
         seconds = struct.unpack(order + "q", offset)[0] if len(offset) == 8 else 0
         down = base ** max(finer - keeps, 0)  # so that the rest of a second times 10**9 stays within 64 bits
         per = base ** min(finer, keeps)
-        row = linktype, snap, base**finer, down, per, max(min(seconds, _LATEST), -_LATEST)
-        if 6 * self.count == len(self.rows):
+        unit = base**finer
+        tick = 0 if seconds or 10**9 % unit else 10**9 // unit
+        row = linktype, snap, unit, down, per, max(min(seconds, _LATEST), -_LATEST), tick
+        if len(row) * self.count == len(self.rows):
             wider = zeros("i8", 2 * len(self.rows), self.compiled)
             wider[: len(self.rows)] = self.rows
             self.rows = wider
         for word, value in enumerate(row):
-            self.rows[6 * self.count + word] = value
+            self.rows[len(row) * self.count + word] = value
         self.count += 1
         if stream.section is not None:
             self.kept += octets

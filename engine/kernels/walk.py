@@ -24,7 +24,7 @@ NO_INTERFACE = 8  # packet of an interface nobody described
 UNTIMED = 9  # a frame without a time, where every frame must have one
 
 WINDOW = 1 << 16  # octets; what Linux maps of a file when a page of it is missed (fault_around_bytes)
-INTERFACE_WORDS = 6  # of a row of `interface`: linktype, snap length, ticks a second, and see walk_pcapng
+INTERFACE_WORDS = 7  # of a row of `interface`: linktype, snap length, ticks a second, and see walk_pcapng
 
 NO_TIME = -(2**63)  # of a frame whose capture gives it none
 FIRST_SECOND, LAST_SECOND = -9_223_372_036, 9_223_372_035  # what 64 bits of nanoseconds can hold
@@ -105,8 +105,9 @@ def walk_pcapng(data, at, big, interface, interfaces, ahead, p, n, start, captur
     Other blocks are skipped by their length, but for those the caller must read.
     data       u1[b]        bytes of the file
     big        0 or 1       byte order of the section
-    interface  i8[6*...]    rows of linktype, snap length, ticks a second; what turns the rest of a second
-                            into ns: ticks // word 3 * 10**9 // word 4; word 5 is added to the seconds
+    interface  i8[7*...]    rows of linktype, snap length, ticks a second; what turns the rest of a second
+                            into ns: ticks // word 3 * 10**9 // word 4; word 5 is added to the seconds;
+                            word 6: ns a tick, 0 where that is no integer or seconds are added
     interfaces              how many are described
     ahead                   as in walk_pcap
     start, captured, length, time as in walk_pcap, linktype i4[n]
@@ -156,19 +157,14 @@ def walk_pcapng(data, at, big, interface, interfaces, ahead, p, n, start, captur
                 wire = word(data, at + 24, big)
                 if have > octets - 32:
                     return p, at, BLOCK_SHORT
-                unit = interface[described + 2]
+                unit, tick = interface[described + 2], interface[described + 6]
                 ticks = min(high, 2**31 - 1) * 2**32 + low
-                if unit == 1_000_000:  # nearly always; by a constant the machine divides without dividing
-                    second = ticks // 1_000_000
-                    when = ticks % 1_000_000 * 1000
-                elif unit == 1_000_000_000:
-                    second = ticks // 1_000_000_000
-                    when = ticks % 1_000_000_000
+                if tick and high * tick < 2**30:  # nearly always, and nothing is to be divided or cut
+                    when = ticks * tick
                 else:
-                    second = min(ticks // unit, 10**11)
+                    second = min(ticks // unit, 10**11) + interface[described + 5]
                     when = ticks % unit // interface[described + 3] * 1_000_000_000 // interface[described + 4]
-                second += interface[described + 5]
-                when += min(max(second, FIRST_SECOND), LAST_SECOND) * 1_000_000_000
+                    when += min(max(second, FIRST_SECOND), LAST_SECOND) * 1_000_000_000
                 o = at + 28
             if have > MOST_CAPTURED:
                 return p, at, CAPTURED

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import engine
 from engine.capture import BATCH
+from engine.kernels.walk import LAST_SECOND
 
 #: README of the shared captures: packets, and "+" where the tail is damaged.
 TABLE = re.compile(r"^\| (\S+) \|[^|]*\|[^|]*\| (\d+)(\+?) \|", re.MULTILINE)
@@ -236,6 +237,18 @@ def test_pcapng__time_resolutions_and_offsets(resolution, ticks, offset, expecte
     options.append((14, struct.pack("<q", offset)))
     octets = section() + interface(options=options) + enhanced(b"x", ticks)
     assert [row[3] for row in rows(read([octets], compiled=compiled)[0])] == [expected]
+
+
+@both_modes
+@pytest.mark.parametrize("digits", range(10))
+def test_pcapng__times_near_what_64_bits_can_hold(digits, compiled):
+    unit, tick = 10**digits, 10 ** (9 - digits)
+    edges = [0, unit, 2**32, 2**30 // tick << 32, 2**62 // tick, LAST_SECOND * unit, LAST_SECOND * unit + unit]
+    ticks = sorted({max(0, min(edge + more, 2**63 - 1)) for edge in edges for more in (-1, 0, 1, unit - 1)})
+    options = [(2, b"eth0"), (9, bytes([digits]))]
+    octets = section() + interface(options=options) + b"".join(enhanced(b"x", each) for each in ticks)
+    expected = [min(each // unit, LAST_SECOND) * 10**9 + each % unit * tick for each in ticks]
+    assert [row[3] for row in rows(read([octets], compiled=compiled)[0])] == expected
 
 
 GOOD = section() + interface() + enhanced(b"abcd")
