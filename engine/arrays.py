@@ -121,7 +121,7 @@ def of_words(little_endian: bytes, compiled: bool) -> Array:
 def take(values: Array, rows: Array) -> Array:
     """values[row] for every row, in an array of the same kind and make."""
     if is_compiled(values):
-        return values[rows]
+        return values.take(rows)  # quicker than values[rows]
     return array(values.typecode, [values[row] for row in rows])
 
 

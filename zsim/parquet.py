@@ -61,7 +61,7 @@ class Table:
         from engine.kernels.columns import addresses, narrowed
 
         n, headers = frames.count, outcome.headers
-        name = self.name_of[engine.deciders(outcome.judgement)]  # the last stands for -1, no rule
+        name = self.name_of.take(engine.deciders(outcome.judgement))  # the last stands for -1, no rule
         if file not in self.files:
             self.files[file] = _texts([file])
         columns = {
