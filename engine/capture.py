@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 BATCH = 32_752
 GATHER = 65_536  # octets to have before looking at them again
 ROOM = 3 << 19  # octets to ask a file for at once: many, and yet they stay in the cache
+LONG = 256  # octets of a frame from which on it is twice that, lest too few of them are handed out at a time
 AHEAD = 8192  # octets memory is asked for before the walk reaches them; 4 to 16 KiB are equally good
 
 
@@ -192,7 +193,7 @@ class _Stream:
         """The same from a file: into memory nobody looks at any more, behind what is left."""
         rest = memoryview(self.octets)[self.at :]
         end = len(rest)
-        octets = ROOM
+        octets = ROOM if self.base < LONG * self.count else 2 * ROOM
         while octets < 2 * end + GATHER:
             octets *= 2
         room = memoryview(self.spare.blank("u1", octets) if self.compiled else bytearray(octets))
