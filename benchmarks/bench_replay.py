@@ -257,10 +257,10 @@ def decoded(path: Path, fields: Collection[str] = FIVE) -> None:
         engine.decode(frames, fields)
 
 
-def decoded_by_reading(path: Path, fields: Collection[str] = FIVE) -> None:
+def decoded_by_reading(path: Path) -> None:
     with open(path, "rb", buffering=0) as file:
-        for frames in engine.read_capture(file, "x", True, decoding=fields):
-            engine.decode(frames, fields)
+        for frames in engine.read_capture(file, "x", True, decoding=FIVE):
+            engine.decode(frames, FIVE)
 
 
 @contextmanager

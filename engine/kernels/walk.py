@@ -70,11 +70,11 @@ def walk_pcap(data, at, big, swapped, scale, header, fcs, carries, ahead, n, sta
     """
     end = len(data)
     asked = at
-    for p in range(n):  # many at a time, which is not so behind
-        linktype[p] = carries
+    rows, why = n, FULL
     for p in range(n):
         if at + header > end:
-            return p, at, MORE
+            rows, why = p, MORE
+            break
         if ahead:
             asked = ask(data, asked, min(at + ahead, end))
         second = word(data, at, big)
@@ -84,9 +84,11 @@ def walk_pcap(data, at, big, swapped, scale, header, fcs, carries, ahead, n, sta
         if swapped == 1 or (swapped == 2 and have > wire):
             have, wire = wire, have
         if have > MOST_CAPTURED:
-            return p, at, CAPTURED
+            rows, why = p, CAPTURED
+            break
         if at + header + have > end:
-            return p, at, MORE
+            rows, why = p, MORE
+            break
         start[p] = at + header
         at += header + have
         if fcs:
@@ -95,7 +97,9 @@ def walk_pcap(data, at, big, swapped, scale, header, fcs, carries, ahead, n, sta
         captured[p] = have
         length[p] = wire
         time[p] = second * 1_000_000_000 + fraction * scale
-    return n, at, FULL
+    for p in range(rows):  # many at a time
+        linktype[p] = carries
+    return rows, at, why
 
 
 @kernel

@@ -80,13 +80,13 @@ def _cells(headers, names):
 
 def test_decode__of_some_fields(captures_made):
     octets = captures_made[0]
-    found = zip(
+    batches = zip(
         engine.read_capture(io.BytesIO(octets), "x", True, decoding=FEW),
         engine.read_capture(io.BytesIO(octets), "x", True),
         strict=True,
     )
-    batches = 0
-    for some, bare in found:
+    seen = 0
+    for some, bare in batches:
         whole = engine.decode(bare)
         few = engine.decode(some, FEW)
         assert _cells(few, FEW) == _cells(whole, FEW)
@@ -100,5 +100,5 @@ def test_decode__of_some_fields(captures_made):
             found, known = (of.value[first : first + few.count] for of in (few, whole))
             assert ((found == 0) | (found == known)).all()
             assert (found != known).any()
-        batches += 1
-    assert batches >= 2
+        seen += 1
+    assert seen >= 2
